@@ -1,0 +1,244 @@
+#include "pipeline/core/yaml.h"
+
+#include <algorithm>
+#include <numeric>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+namespace vigie {
+namespace {
+
+constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxBytes = std::size_t{64} * 1024 * 1024;
+
+Mark mark_of(const YAML::Mark& mark) {
+  return {static_cast<std::size_t>(std::max(mark.line, 0)) + 1,
+          static_cast<std::size_t>(std::max(mark.column, 0)) + 1};
+}
+
+// Ends the parse from inside yaml-cpp's callbacks, which know no other way out; caught in
+// parse_yaml.
+struct Refused {
+  Mark mark;
+  std::string message;
+};
+
+// Builds our tree from yaml-cpp's events: its own tree hides anchors and tags.
+class Builder : public YAML::EventHandler {
+ public:
+  YamlNode take() { return std::move(root_); }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_extras(mark, "", anchor);
+    add({.type = YamlNode::Type::Null, .mark = mark_of(mark)});
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    throw Refused{mark_of(mark), "aliases are not allowed: write the value out"};
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    // yaml-cpp gives "?" to plain scalars and "!" to quoted and block ones.
+    const bool quoted = tag == "!";
+    refuse_extras(mark, quoted ? "" : tag, anchor);
+    YamlNode node{.type = YamlNode::Type::Scalar, .mark = mark_of(mark), .quoted = quoted};
+    node.text = value;
+    if (!quoted && (value == "~" || value == "null")) node.type = YamlNode::Type::Null;
+    add(std::move(node));
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, YamlNode::Type::List);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, YamlNode::Type::Map);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  void refuse_extras(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    if (anchor != 0) throw Refused{mark_of(mark), "anchors are not allowed"};
+    if (!tag.empty() && tag != "?") throw Refused{mark_of(mark), "tags are not allowed"};
+  }
+
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            YamlNode::Type type) {
+    refuse_extras(mark, tag, anchor);
+    if (stack_.size() == kMaxDepth) {
+      throw Refused{mark_of(mark), fmt::format("more than {} levels", kMaxDepth)};
+    }
+    stack_.push_back({.type = type, .mark = mark_of(mark)});
+    keys_.emplace_back();
+    has_key_.push_back(false);
+  }
+
+  void close() {
+    YamlNode node = std::move(stack_.back());
+    stack_.pop_back();
+    keys_.pop_back();
+    has_key_.pop_back();
+    add(std::move(node));
+  }
+
+  void add(YamlNode node) {
+    if (stack_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    YamlNode& parent = stack_.back();
+    if (parent.type == YamlNode::Type::List) {
+      parent.items.push_back(std::move(node));
+      return;
+    }
+    if (!has_key_.back()) {
+      if (node.type != YamlNode::Type::Scalar) throw Refused{node.mark, "expected a key"};
+      if (parent.find(node.text) != nullptr) {
+        throw Refused{node.mark, fmt::format("\"{}\" stands twice", node.text)};
+      }
+      keys_.back() = std::move(node);
+      has_key_.back() = true;
+      return;
+    }
+    parent.entries.push_back({std::move(keys_.back()), std::move(node)});
+    has_key_.back() = false;
+  }
+
+  YamlNode root_;
+  std::vector<YamlNode> stack_;
+  std::vector<YamlNode> keys_;
+  std::vector<bool> has_key_;
+};
+
+// Where UTF-8 breaks, or npos.
+std::size_t invalid_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const std::size_t length = c < 0x80                ? 1
+                               : c >= 0xc2 && c < 0xe0 ? 2
+                               : c >= 0xe0 && c < 0xf0 ? 3
+                               : c >= 0xf0 && c < 0xf5 ? 4
+                                                       : 0;
+    if (length == 0 || i + length > text.size()) return i;
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return i;
+    }
+    const auto second = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
+        (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f)) {
+      return i;
+    }
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+Mark mark_at(std::string_view text, std::size_t offset) {
+  Mark mark;
+  for (std::size_t i = 0; i < offset; ++i) {
+    if (text[i] == '\n') {
+      ++mark.line;
+      mark.column = 1;
+    } else {
+      ++mark.column;
+    }
+  }
+  return mark;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t k = 1; k <= b.size(); ++k) {
+      const std::size_t above = row[k];
+      row[k] = std::min({above + 1, row[k - 1] + 1, diagonal + (a[i - 1] == b[k - 1] ? 0U : 1U)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+const YamlNode* YamlNode::find(std::string_view key) const {
+  for (const auto& [name, value] : entries) {
+    if (name.text == key) return &value;
+  }
+  return nullptr;
+}
+
+std::string at(std::string_view file, Mark mark, std::string_view message) {
+  return fmt::format("{}:{}:{}: {}", file, mark.line, mark.column, message);
+}
+
+Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
+  if (text.size() > kMaxBytes) {
+    return fail(Code::Invalid, fmt::format("{}: larger than {} bytes", file, kMaxBytes));
+  }
+  if (const std::size_t broken = invalid_utf8(text); broken != std::string_view::npos) {
+    return fail(Code::Invalid, at(file, mark_at(text, broken), "expected UTF-8"));
+  }
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return fail(Code::Invalid, at(file, mark_at(text, nul), "expected text, found a NUL byte"));
+  }
+  std::istringstream stream{std::string(text)};
+  Builder builder;
+  try {
+    YAML::Parser parser(stream);
+    if (!parser.HandleNextDocument(builder)) return YamlNode{};
+    Builder rest;
+    if (parser.HandleNextDocument(rest)) {
+      return fail(Code::Invalid, fmt::format("{}: expected one YAML document, found two", file));
+    }
+  } catch (const Refused& refused) {
+    return fail(Code::Invalid, at(file, refused.mark, refused.message));
+  } catch (const YAML::Exception& error) {
+    return fail(Code::Invalid, at(file, mark_of(error.mark), error.msg));
+  }
+  return builder.take();
+}
+
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
+  std::string_view best;
+  std::size_t best_distance = std::min<std::size_t>(3, (word.size() + 1) / 2);
+  for (const std::string_view candidate : known) {
+    if (candidate.size() > word.size() + 2 || word.size() > candidate.size() + 2) continue;
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+Result<void> check_keys(const YamlNode& node, std::string_view file, std::string_view what,
+                        std::initializer_list<std::string_view> known) {
+  if (node.type != YamlNode::Type::Map) {
+    return fail(Code::Invalid, at(file, node.mark, fmt::format("{}: expected a map", what)));
+  }
+  for (const auto& [key, value] : node.entries) {
+    if (std::ranges::find(known, key.text) != known.end()) continue;
+    const std::vector<std::string_view> names(known);
+    const std::string_view near = nearest(key.text, names);
+    std::string message = fmt::format("{}: unknown key \"{}\"", what, key.text);
+    if (near.empty()) {
+      message += fmt::format("; expected one of {}", fmt::join(names, ", "));
+    } else {
+      message += fmt::format("; did you mean \"{}\"?", near);
+    }
+    return fail(Code::Invalid, at(file, key.mark, message));
+  }
+  return {};
+}
+
+}  // namespace vigie

@@ -1,0 +1,115 @@
+#include "pipeline/core/yaml.h"
+
+#include <gtest/gtest.h>
+
+namespace vigie {
+namespace {
+
+YamlNode parsed(std::string_view text) {
+  auto node = parse_yaml(text, "f.yaml");
+  EXPECT_TRUE(node) << (node ? "" : node.error().message);
+  return node ? std::move(*node) : YamlNode{};
+}
+
+std::string refused(std::string_view text) {
+  const auto node = parse_yaml(text, "f.yaml");
+  EXPECT_FALSE(node) << text;
+  return node ? "" : node.error().message;
+}
+
+TEST(ParseYaml, KeepsOrderAndPlaces) {
+  const YamlNode root = parsed("b: 1\na:\n  - x\n  - {c: 2}\n");
+
+  ASSERT_EQ(root.type, YamlNode::Type::Map);
+  ASSERT_EQ(root.entries.size(), 2U);
+  EXPECT_EQ(root.entries[0].key.text, "b");
+  const YamlNode* list = root.find("a");
+  ASSERT_NE(list, nullptr);
+  ASSERT_EQ(list->items.size(), 2U);
+  EXPECT_EQ(list->items[0].text, "x");
+  EXPECT_EQ(list->items[0].mark.line, 3U);
+  EXPECT_EQ(list->items[0].mark.column, 5U);
+  EXPECT_EQ(list->items[1].find("c")->text, "2");
+  EXPECT_EQ(root.find("none"), nullptr);
+}
+
+TEST(ParseYaml, TellsQuotedScalarsFromPlainOnes) {
+  const YamlNode root = parsed("a: \"null\"\nb: null\nc: ~\nd:\ne: 'true'\nf: |\n  two\n  lines\n");
+
+  EXPECT_EQ(root.find("a")->type, YamlNode::Type::Scalar);
+  EXPECT_TRUE(root.find("a")->quoted);
+  EXPECT_EQ(root.find("b")->type, YamlNode::Type::Null);
+  EXPECT_EQ(root.find("c")->type, YamlNode::Type::Null);
+  EXPECT_EQ(root.find("d")->type, YamlNode::Type::Null);
+  EXPECT_TRUE(root.find("e")->quoted);
+  EXPECT_EQ(root.find("f")->text, "two\nlines\n");
+}
+
+TEST(ParseYaml, ReadsAnEmptyDocumentAsNull) {
+  EXPECT_EQ(parsed("").type, YamlNode::Type::Null);
+  EXPECT_EQ(parsed("# nothing\n").type, YamlNode::Type::Null);
+}
+
+TEST(ParseYaml, RefusesAnchorsAliasesAndTags) {
+  EXPECT_EQ(refused("a: &x 1\n"), "f.yaml:1:4: anchors are not allowed");
+  EXPECT_NE(refused("a: &x 1\nb: *x\n").find("not allowed"), std::string::npos);
+  EXPECT_NE(refused("a: !!str 1\n").find("tags are not allowed"), std::string::npos);
+}
+
+TEST(ParseYaml, RefusesAKeyThatStandsTwice) {
+  EXPECT_EQ(refused("a: 1\nb: 2\na: 3\n"), "f.yaml:3:1: \"a\" stands twice");
+}
+
+TEST(ParseYaml, RefusesTwoDocuments) {
+  EXPECT_NE(refused("a: 1\n---\nb: 2\n").find("one YAML document"), std::string::npos);
+}
+
+TEST(ParseYaml, NamesThePlaceOfBrokenUtf8) {
+  EXPECT_EQ(refused("a: 1\nb: \xff\n"), "f.yaml:2:4: expected UTF-8");
+  EXPECT_NE(refused("a: \xed\xa0\x80\n").find("expected UTF-8"), std::string::npos);
+  EXPECT_NE(refused(std::string_view("a: \0\n", 5)).find("NUL"), std::string::npos);
+}
+
+TEST(ParseYaml, NamesThePlaceOfASyntaxError) {
+  EXPECT_EQ(refused("a: [1, 2\n").substr(0, 7), "f.yaml:");
+  EXPECT_EQ(refused("a: 1\n b: 2\n").substr(0, 9), "f.yaml:2:");
+}
+
+TEST(ParseYaml, RefusesTooManyLevelsWithoutOverflowingTheStack) {
+  EXPECT_NE(refused(std::string(65, '[') + std::string(65, ']')).find("levels"), std::string::npos);
+  EXPECT_EQ(parsed(std::string(64, '[') + std::string(64, ']')).type, YamlNode::Type::List);
+}
+
+TEST(CheckKeys, NamesTheUnknownKeyAndTheLikeliest) {
+  const YamlNode root = parsed("nam: 1\n");
+
+  const auto checked = check_keys(root, "f.yaml", "connector", {"name", "kind"});
+
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().message,
+            "f.yaml:1:1: connector: unknown key \"nam\"; did you mean \"name\"?");
+}
+
+TEST(CheckKeys, ListsWhatThereIsWhenNothingIsNear) {
+  const auto checked = check_keys(parsed("zzz: 1\n"), "f.yaml", "connector", {"name", "kind"});
+
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().message,
+            "f.yaml:1:1: connector: unknown key \"zzz\"; expected one of name, kind");
+}
+
+TEST(CheckKeys, WantsAMap) {
+  EXPECT_FALSE(check_keys(parsed("- a\n"), "f.yaml", "brand", {"id"}));
+  EXPECT_TRUE(check_keys(parsed("id: a\n"), "f.yaml", "brand", {"id"}));
+}
+
+TEST(Nearest, WantsAtMostTwoEditsAndLessThanHalfOfTheWord) {
+  const std::vector<std::string_view> known = {"theme", "campaign", "is"};
+  EXPECT_EQ(nearest("tehme", known), "theme");
+  EXPECT_EQ(nearest("campain", known), "campaign");
+  EXPECT_EQ(nearest("xy", known), "");
+  EXPECT_EQ(nearest("", known), "");
+}
+
+}  // namespace
+}  // namespace vigie

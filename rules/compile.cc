@@ -1,0 +1,331 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+#include <unicode/normalizer2.h>
+#include <unicode/unistr.h>
+
+#include "rules/nfc.h"
+#include "rules/plan.h"
+
+namespace vigie {
+namespace {
+
+constexpr std::size_t kMaxRegexes = 5'000;
+// What one regex may take of memory, its automata included. RE2 falls back to slower automata
+// before it takes more.
+constexpr std::int64_t kMaxRegexMemory = std::int64_t{1} << 20;
+
+bool is_operand(QueryNode::Kind kind) {
+  return kind == QueryNode::Kind::Word || kind == QueryNode::Kind::Phrase ||
+         kind == QueryNode::Kind::Near || kind == QueryNode::Kind::Or;
+}
+
+// Whether the query holds of a mention of which no primary is true.
+bool holds_of_nothing(const QueryNode& query) {
+  switch (query.kind) {
+    case QueryNode::Kind::And:
+      return std::ranges::all_of(query.children, holds_of_nothing);
+    case QueryNode::Kind::Or:
+      return std::ranges::any_of(query.children, holds_of_nothing);
+    case QueryNode::Kind::Not:
+      return !holds_of_nothing(query.children.front());
+    default:
+      return false;
+  }
+}
+
+std::size_t code_points(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string nfc(std::string_view text) {
+  if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    return std::string(text);
+  }
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::Normalizer2* normalizer = icu::Normalizer2::getNFCInstance(status);
+  if (U_FAILURE(status)) return std::string(text);
+  const icu::UnicodeString source = icu::UnicodeString::fromUTF8(
+      icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())));
+  std::string result;
+  normalizer->normalize(source, status).toUTF8String(result);
+  return U_FAILURE(status) ? std::string(text) : result;
+}
+
+std::optional<std::uint32_t> QueryCompiler::compile(const QueryNode& query,
+                                                    FieldContext::Where where,
+                                                    std::vector<QueryIssue>& issues) {
+  where_ = where;
+  issues_ = &issues;
+  failed_ = false;
+  if (where != FieldContext::Where::Route && holds_of_nothing(query)) {
+    error(query, "this matches what has none of its words; add something it has to have");
+  }
+  const std::uint32_t root = node(query);
+  if (failed_) return {};
+  return root;
+}
+
+std::uint32_t QueryCompiler::error(const QueryNode& query, std::string message) {
+  issues_->push_back({query.begin, true, std::move(message)});
+  failed_ = true;
+  return 0;
+}
+
+std::uint32_t QueryCompiler::add(PlanNode node) {
+  plan_.nodes.push_back(node);
+  return static_cast<std::uint32_t>(plan_.nodes.size() - 1);
+}
+
+std::uint32_t QueryCompiler::add_any(std::vector<std::uint32_t> alternatives) {
+  if (alternatives.size() == 1) return alternatives.front();
+  PlanNode any{.op = PlanNode::Op::Or};
+  any.a = static_cast<std::uint32_t>(plan_.children.size());
+  any.b = static_cast<std::uint32_t>(alternatives.size());
+  plan_.children.insert(plan_.children.end(), alternatives.begin(), alternatives.end());
+  return add(any);
+}
+
+std::uint32_t QueryCompiler::node(const QueryNode& query) {
+  switch (query.kind) {
+    case QueryNode::Kind::And:
+      return group(query, PlanNode::Op::And);
+    case QueryNode::Kind::Or:
+      return group(query, PlanNode::Op::Or);
+    case QueryNode::Kind::Not: {
+      PlanNode negation{.op = PlanNode::Op::Not};
+      negation.a = node(query.children.front());
+      return add(negation);
+    }
+    case QueryNode::Kind::Near:
+      return near(query);
+    case QueryNode::Kind::Word:
+      return word(query);
+    case QueryNode::Kind::Phrase:
+      return phrase(query, query.text, false);
+    case QueryNode::Kind::Exact:
+      return phrase(query, query.text, true);
+    case QueryNode::Kind::Regex:
+      return regex(query);
+    case QueryNode::Kind::Field:
+    case QueryNode::Kind::Number:
+      return field(query);
+  }
+  return 0;
+}
+
+std::uint32_t QueryCompiler::group(const QueryNode& query, PlanNode::Op op) {
+  std::vector<std::uint32_t> parts;
+  parts.reserve(query.children.size());
+  for (const QueryNode& child : query.children) parts.push_back(node(child));
+  // What is cheap to ask is asked first; the answer does not depend on the order.
+  std::ranges::sort(parts, {}, [&](std::uint32_t part) {
+    switch (plan_.nodes[part].op) {
+      case PlanNode::Op::Term:
+        return 0;
+      case PlanNode::Op::Field:
+        return 1;
+      case PlanNode::Op::Phrase:
+        return 2;
+      case PlanNode::Op::Exact:
+        return 3;
+      case PlanNode::Op::Near:
+        return 5;
+      case PlanNode::Op::Regex:
+        return 6;
+      default:
+        return 4;
+    }
+  });
+  PlanNode result{.op = op};
+  result.a = static_cast<std::uint32_t>(plan_.children.size());
+  result.b = static_cast<std::uint32_t>(parts.size());
+  plan_.children.insert(plan_.children.end(), parts.begin(), parts.end());
+  return add(result);
+}
+
+void QueryCompiler::check_near_operand(const QueryNode& operand) {
+  if (!is_operand(operand.kind)) {
+    error(operand,
+          "NEAR joins words, wildcards, phrases, #, @, $ and emoji, or OR groups of these");
+  } else if (operand.kind == QueryNode::Kind::Or) {
+    for (const QueryNode& child : operand.children) check_near_operand(child);
+  }
+}
+
+std::uint32_t QueryCompiler::near(const QueryNode& query) {
+  for (const QueryNode& child : query.children) check_near_operand(child);
+  PlanNode result{.op = PlanNode::Op::Near};
+  result.ordered = query.ordered;
+  result.distance = query.distance;
+  result.a = node(query.children[0]);
+  result.b = node(query.children[1]);
+  return add(result);
+}
+
+std::uint32_t QueryCompiler::entity(const QueryNode& query, WordKind kind) {
+  const std::string_view name = std::string_view(query.text).substr(1);
+  if (name.find_first_of("*?") != std::string_view::npos) {
+    return error(query, fmt::format("a wildcard stands in a word; {} has to be whole", query.text));
+  }
+  std::string folded;
+  if (kind == WordKind::Handle) {
+    const bool whole = !name.empty() &&
+                       name.find_first_of("/#$,;:!\"'()[]{}<>=+&%") == std::string_view::npos &&
+                       name.front() != '@' && name.back() != '@' && name.back() != '.';
+    if (whole) folded = fold(name);
+  } else {
+    cut_.cut(query.text, "");
+    const std::vector<Word>& words = cut_.words();
+    if (words.size() == 1 && words[0].kind == kind && words[0].begin == 0 &&
+        words[0].end == query.text.size()) {
+      folded = words[0].folded;
+    }
+  }
+  if (folded.empty()) {
+    return error(query, fmt::format("\"{}\" is no {}", query.text,
+                                    kind == WordKind::Handle ? "handle" : "hashtag"));
+  }
+  PlanNode term{.op = PlanNode::Op::Term};
+  term.kinds = kinds_of(kind);
+  term.a = plan_.vocabulary.add_word(folded);
+  return add(term);
+}
+
+std::uint32_t QueryCompiler::word(const QueryNode& query) {
+  const std::string& text = query.text;
+  if (text.front() == '@') return entity(query, WordKind::Handle);
+  if (text.front() == '#' && text.find_first_of("*?") != std::string::npos) {
+    return entity(query, WordKind::Hashtag);
+  }
+  cut_.cut(text, "");
+  const std::vector<Word>& words = cut_.words();
+  const bool whole = words.size() == 1 && words[0].begin == 0 && words[0].end == text.size();
+  // An emoji may be a keycap, which has a # or * of its own.
+  if (whole && words[0].kind != WordKind::Word) {
+    PlanNode term{.op = PlanNode::Op::Term};
+    term.kinds = kinds_of(words[0].kind);
+    term.a = plan_.vocabulary.add_word(words[0].folded);
+    return add(term);
+  }
+  if (text.front() == '#') return entity(query, WordKind::Hashtag);
+  if (text.find_first_of("*?") != std::string::npos) return wildcard(query);
+  if (words.empty()) {
+    return error(
+        query,
+        fmt::format("\"{}\" has nothing to match: expected a letter, a number or an emoji", text));
+  }
+  if (words.front().begin > 0 || words.back().end < text.size()) {
+    issues_->push_back(
+        {query.begin, false,
+         fmt::format("\"{}\" is matched as \"{}\"", text,
+                     text.substr(words.front().begin, words.back().end - words.front().begin))});
+  }
+  if (words.size() == 1) {
+    PlanNode term{.op = PlanNode::Op::Term};
+    term.kinds = words[0].kind == WordKind::Word ? kWordAlone : kinds_of(words[0].kind);
+    term.a = plan_.vocabulary.add_word(words[0].folded);
+    return add(term);
+  }
+  const std::uint32_t as_phrase = phrase(query, text, false);
+  cut_.cut("#" + text, "");
+  const std::vector<Word>& tag = cut_.words();
+  if (tag.size() != 1 || tag[0].kind != WordKind::Hashtag || tag[0].end != text.size() + 1)
+    return as_phrase;
+  PlanNode hashtag{.op = PlanNode::Op::Term};
+  hashtag.kinds = kinds_of(WordKind::Hashtag);
+  hashtag.a = plan_.vocabulary.add_word(tag[0].folded);
+  return add_any({as_phrase, add(hashtag)});
+}
+
+std::uint32_t QueryCompiler::wildcard(const QueryNode& query) {
+  const std::string& text = query.text;
+  const std::size_t star = text.find('*');
+  if (star != std::string::npos && star + 1 != text.size()) {
+    return error(query, "a * stands only at the end of a word");
+  }
+  // A letter in the place of each ? must leave one word.
+  std::string plain = text.substr(0, star);
+  std::ranges::replace(plain, '?', 'a');
+  cut_.cut(plain, "");
+  const std::vector<Word>& words = cut_.words();
+  if (words.size() != 1 || words[0].kind != WordKind::Word || words[0].begin != 0 ||
+      words[0].end != plain.size()) {
+    return error(query,
+                 fmt::format("\"{}\": a wildcard stands in one word of letters and numbers", text));
+  }
+  const std::string folded = fold(text.substr(0, star));
+  if (folded.empty() || folded.front() == '?') {
+    return error(query, "expected a letter or number before the ?");
+  }
+  if (star != std::string::npos && code_points(folded) < 2) {
+    return error(query, "expected two letters or numbers before the *");
+  }
+  PlanNode term{.op = PlanNode::Op::Term};
+  term.kinds = kWordAlone;
+  term.a = plan_.vocabulary.add_wildcard(star == std::string::npos ? folded : folded + "*");
+  return add(term);
+}
+
+std::uint32_t QueryCompiler::phrase(const QueryNode& query, std::string_view text, bool exact) {
+  cut_.cut(text, "");
+  const std::vector<Word>& words = cut_.words();
+  if (words.empty()) {
+    return error(
+        query,
+        fmt::format("\"{}\" has nothing to match: expected a letter, a number or an emoji", text));
+  }
+  if (words.size() == 1 && !exact) {
+    PlanNode term{.op = PlanNode::Op::Term};
+    term.kinds = kinds_of(words[0].kind);
+    term.a = plan_.vocabulary.add_word(words[0].folded);
+    return add(term);
+  }
+  PlanNode result{.op = exact ? PlanNode::Op::Exact : PlanNode::Op::Phrase};
+  result.a = static_cast<std::uint32_t>(plan_.parts.size());
+  result.b = static_cast<std::uint32_t>(words.size());
+  for (const Word& part : words) {
+    if (exact) {
+      plan_.part_texts[static_cast<std::uint32_t>(plan_.parts.size())] =
+          nfc(text.substr(part.begin, part.end - part.begin));
+    }
+    plan_.parts.push_back({plan_.vocabulary.add_word(part.folded), kinds_of(part.kind)});
+  }
+  return add(result);
+}
+
+std::uint32_t QueryCompiler::regex(const QueryNode& query) {
+  if (plan_.regexes.size() == kMaxRegexes) {
+    return error(query, fmt::format("more regexes than the limit of {}", kMaxRegexes));
+  }
+  re2::RE2::Options options;
+  options.set_max_mem(kMaxRegexMemory);
+  options.set_log_errors(false);
+  options.set_case_sensitive(!query.ignore_case);
+  auto regex = std::make_unique<re2::RE2>(query.text, options);
+  if (regex->error_code() == re2::RE2::ErrorPatternTooLarge) {
+    return error(query, fmt::format("the regex needs more memory than the limit of {} bytes",
+                                    kMaxRegexMemory));
+  }
+  if (!regex->ok()) return error(query, fmt::format("no valid regex: {}", regex->error()));
+  if (re2::RE2::PartialMatch("", *regex)) return error(query, "the regex matches the empty text");
+  PlanNode result{.op = PlanNode::Op::Regex};
+  result.a = static_cast<std::uint32_t>(plan_.regexes.size());
+  plan_.regexes.push_back(std::move(regex));
+  return add(result);
+}
+
+std::uint32_t QueryCompiler::field(const QueryNode& query) {
+  Result<Field> compiled = compile_field(query, where_, context_);
+  if (!compiled) return error(query, compiled.error().message);
+  PlanNode result{.op = PlanNode::Op::Field};
+  result.a = static_cast<std::uint32_t>(plan_.fields.size());
+  plan_.fields.push_back(std::move(*compiled));
+  return add(result);
+}
+
+}  // namespace vigie

@@ -1,0 +1,235 @@
+#include <algorithm>
+
+#include "rules/evaluate.h"
+#include "rules/fields.h"
+#include "rules/plan.h"
+#include "rules/questions.h"
+#include "rules/rule_set.h"
+
+namespace vigie {
+namespace {
+
+// What an author's clock may be ahead of ours before we stop believing it.
+constexpr std::chrono::minutes kMostAhead{2};
+
+std::optional<Time> event_time(const Mention& mention) {
+  if (!mention.created_at) return mention.seen_at;
+  if (mention.seen_at && *mention.created_at > *mention.seen_at + kMostAhead)
+    return mention.seen_at;
+  return mention.created_at;
+}
+
+bool in_window(const RuleSet::Plan::RulePlan& rule, std::optional<Time> time) {
+  if (!rule.from && !rule.until) return true;
+  return time && (!rule.from || *time >= *rule.from) && (!rule.until || *time < *rule.until);
+}
+
+// The value of utm_campaign in the query of a URL, or nothing.
+std::string_view utm_campaign(std::string_view url) {
+  constexpr std::string_view kName = "utm_campaign=";
+  url = url.substr(0, url.find('#'));
+  const std::size_t query = url.find('?');
+  if (query == std::string_view::npos) return {};
+  for (std::string_view rest = url.substr(query + 1); !rest.empty();) {
+    const std::size_t end = rest.find('&');
+    const std::string_view pair = rest.substr(0, end);
+    if (pair.starts_with(kName)) return pair.substr(kName.size());
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  }
+  return {};
+}
+
+// In the order of labels: brand, campaign:, competitor:, theme:.
+int label_order(RuleKind kind) {
+  switch (kind) {
+    case RuleKind::Brand:
+      return 0;
+    case RuleKind::Campaign:
+      return 1;
+    case RuleKind::Competitor:
+      return 2;
+    case RuleKind::Theme:
+      return 3;
+  }
+  return 0;
+}
+
+void add_once(std::vector<std::string>& list, std::string text) {
+  if (!text.empty() && std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));
+}
+
+}  // namespace
+
+struct Matcher::Impl {
+  CutText cut;
+  Verdict verdict;
+  Facts facts;
+  Evaluation evaluation;
+  std::vector<std::uint8_t> tags;         // by rule: 1 where it tags the mention, else 0
+  std::vector<std::uint32_t> queried;     // rules whose query holds
+  std::vector<std::uint32_t> candidates;  // each once, while `seen` holds its epoch
+  std::vector<std::uint32_t> seen;
+  std::uint32_t epoch = 0;
+  std::vector<Evaluation::ByteSpan> spans;
+  std::string folded;
+
+  void clear() {
+    for (const auto* list : {&verdict.themes, &verdict.campaigns, &verdict.competitors}) {
+      for (const std::uint32_t rule : *list) tags[rule] = 0;
+    }
+    if (verdict.brand) tags[0] = 0;
+    verdict.themes.clear();
+    verdict.campaigns.clear();
+    verdict.competitors.clear();
+    verdict.spans.clear();
+    verdict.hashtags.clear();
+    verdict.links.clear();
+    verdict.route.reset();
+    verdict.brand = false;
+    queried.clear();
+  }
+
+  void collect_entities(const Mention& mention) {
+    if (mention.hashtags) {
+      for (const std::string& tag : *mention.hashtags) {
+        fold_into(folded, std::string_view(tag).substr(tag.starts_with('#') ? 1 : 0));
+        add_once(verdict.hashtags, folded);
+      }
+    }
+    if (mention.links) verdict.links = *mention.links;
+    if (mention.hashtags && mention.links) return;
+    for (const Word& word : cut.words()) {
+      if (word.kind == WordKind::Hashtag && !mention.hashtags) {
+        add_once(verdict.hashtags, std::string(word.folded));
+      } else if (word.kind == WordKind::Url && !mention.links) {
+        add_once(verdict.links, std::string(cut.text().substr(word.begin, word.end - word.begin)));
+      }
+    }
+  }
+
+  void add_candidate(std::uint32_t rule) {
+    if (seen[rule] == epoch) return;
+    seen[rule] = epoch;
+    candidates.push_back(rule);
+  }
+
+  void collect_candidates(const RuleSet::Plan& plan) {
+    if (++epoch == 0) {
+      std::ranges::fill(seen, 0U);
+      epoch = 1;
+    }
+    if (seen.size() < plan.rules.size()) seen.resize(plan.rules.size());
+    candidates.clear();
+    for (const std::uint32_t rule : plan.always) add_candidate(rule);
+    for (const std::uint32_t word : evaluation.present()) {
+      for (std::uint32_t i = plan.posting_begin[word]; i < plan.posting_begin[word + 1]; ++i) {
+        add_candidate(plan.postings[i]);
+      }
+    }
+  }
+
+  void tag(const RuleSet::Plan& plan, std::uint32_t rule) {
+    if (tags[rule] != 0) return;
+    tags[rule] = 1;
+    switch (plan.kinds[rule]) {
+      case RuleKind::Brand:
+        verdict.brand = true;
+        return;
+      case RuleKind::Theme:
+        verdict.themes.push_back(rule);
+        return;
+      case RuleKind::Campaign:
+        verdict.campaigns.push_back(rule);
+        return;
+      case RuleKind::Competitor:
+        verdict.competitors.push_back(rule);
+        return;
+    }
+  }
+
+  void ask(const RuleSet::Plan& plan, std::uint32_t rule, std::optional<Time> time) {
+    if (!in_window(plan.rules[rule], time) || !evaluation.holds(plan.rules[rule].root)) return;
+    queried.push_back(rule);
+    tag(plan, rule);
+  }
+
+  void tag_campaign(const RuleSet::Plan& plan, std::string_view id, bool any_time,
+                    std::optional<Time> time) {
+    if (id.empty()) return;
+    const auto found = plan.campaigns.find(std::string(id));
+    if (found == plan.campaigns.end()) return;
+    if (any_time || in_window(plan.rules[found->second], time)) tag(plan, found->second);
+  }
+
+  // The campaign that the mention names itself counts whatever its window. A click or conversion
+  // that names none may carry one in the address that was clicked; that one has to be on.
+  void tag_named_campaigns(const RuleSet::Plan& plan, const Mention& mention,
+                           std::optional<Time> time) {
+    if (plan.campaigns.empty()) return;
+    tag_campaign(plan, mention.campaign, true, time);
+    if (!mention.campaign.empty() ||
+        (mention.kind != Kind::Click && mention.kind != Kind::Conversion))
+      return;
+    tag_campaign(plan, utm_campaign(mention.url), false, time);
+    for (const std::string& link : verdict.links)
+      tag_campaign(plan, utm_campaign(link), false, time);
+  }
+
+  void match_rules(const RuleSet::Plan& plan, const Mention& mention) {
+    const std::optional<Time> time = event_time(mention);
+    if (tags.size() < plan.rules.size()) tags.resize(plan.rules.size());
+    collect_candidates(plan);
+    // The other rules may ask is:brand.
+    if (plan.has_brand && seen[0] == epoch) ask(plan, 0, time);
+    for (const std::uint32_t rule : candidates) {
+      if (rule != 0 || !plan.has_brand) ask(plan, rule, time);
+    }
+    tag_named_campaigns(plan, mention, time);
+    // Rules are sorted by id within their kind.
+    std::ranges::sort(verdict.themes);
+    std::ranges::sort(verdict.campaigns);
+    std::ranges::sort(verdict.competitors);
+  }
+
+  void collect_spans(const RuleSet::Plan& plan) {
+    std::ranges::sort(queried, {}, [&](std::uint32_t rule) {
+      return std::pair(label_order(plan.kinds[rule]), rule);
+    });
+    for (const std::uint32_t rule : queried) {
+      evaluation.spans(plan.rules[rule].root, spans);
+      for (const auto& [begin, end] : spans) verdict.spans.push_back({rule, begin, end});
+    }
+  }
+};
+
+Matcher::Matcher() : impl_(std::make_unique<Impl>()) {}
+Matcher::~Matcher() = default;
+Matcher::Matcher(Matcher&&) noexcept = default;
+Matcher& Matcher::operator=(Matcher&&) noexcept = default;
+
+const Verdict& Matcher::match(const RuleSet& rules, const Mention& mention,
+                              const Options& options) {
+  Impl& impl = *impl_;
+  Verdict& verdict = impl.verdict;
+  const RuleSet::Plan& plan = rules.plan();
+  impl.clear();
+  impl.cut.cut(mention.text, mention.network);
+  impl.collect_entities(mention);
+  verdict.question = is_question(impl.cut, mention.lang);
+  impl.facts.start(plan, mention, impl.cut, &options.is_new_author, impl.tags, verdict);
+  impl.evaluation.start(plan, impl.cut, impl.facts);
+  verdict.to_brand = impl.facts.to_brand();
+  verdict.by_brand = impl.facts.by(plan.accounts);
+  verdict.by_ambassador = impl.facts.by(plan.ambassadors);
+  verdict.to_ambassador = impl.facts.answers(plan.ambassadors);
+  impl.match_rules(plan, mention);
+  if (options.spans) impl.collect_spans(plan);
+  for (std::uint32_t route = 0; route < plan.routes.size(); ++route) {
+    if (!impl.evaluation.holds(plan.routes[route])) continue;
+    verdict.route = route;
+    break;
+  }
+  return verdict;
+}
+
+}  // namespace vigie

@@ -1,0 +1,189 @@
+#include "rules/questions.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/yaml.h"
+#include "rules/characters.h"
+#include "rules/fold.h"
+
+namespace vigie {
+
+extern const std::string_view kQuestionsYaml;
+
+namespace {
+
+struct InterrogativeWord {
+  std::string folded;
+  std::string accented;  // empty when the word matches with and without accents
+};
+using Interrogative = std::vector<InterrogativeWord>;
+
+// The interrogatives of one language, by their folded first word.
+using Interrogatives = std::map<std::string, std::vector<Interrogative>, std::less<>>;
+using Languages = std::map<std::string, Interrogatives, std::less<>>;
+
+Interrogative interrogative(CutText& cut, std::string_view entry) {
+  cut.cut(entry, "");
+  Interrogative words;
+  for (const Word& word : cut.words()) {
+    InterrogativeWord one{std::string(word.folded),
+                          fold_case(entry.substr(word.begin, word.end - word.begin))};
+    if (one.accented == one.folded) one.accented.clear();
+    words.push_back(std::move(one));
+  }
+  return words;
+}
+
+const Languages& languages() {
+  static const Languages all = [] {
+    Languages languages;
+    CutText cut;
+    const Result<YamlNode> root = parse_yaml(kQuestionsYaml, "questions.yaml");
+    assert(root && root->type == YamlNode::Type::Map);
+    for (const YamlEntry& language : root->entries) {
+      Interrogatives& interrogatives = languages[language.key.text];
+      for (const YamlNode& entry : language.value.items) {
+        Interrogative words = interrogative(cut, entry.text);
+        assert(!words.empty());
+        const std::string first = words.front().folded;
+        interrogatives[first].push_back(std::move(words));
+      }
+    }
+    return languages;
+  }();
+  return all;
+}
+
+const Interrogatives* interrogatives_of(std::string_view lang) {
+  const std::string_view primary = lang.substr(0, std::min(lang.find_first_of("-_"), lang.size()));
+  std::array<char, 2> lower = {};
+  if (primary.size() != lower.size()) return nullptr;
+  std::transform(primary.begin(), primary.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  const auto found = languages().find(std::string_view(lower.data(), lower.size()));
+  return found == languages().end() ? nullptr : &found->second;
+}
+
+bool is_question_mark(char32_t c) {
+  return c == '?' || c == 0xFF1F || c == 0x061F || c == 0xBF;
+}
+bool is_line_break(char32_t c) {
+  return (c >= 0x0A && c <= 0x0D) || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+bool ends_sentence(char32_t c) {
+  return c == '.' || c == '!' || c == '?' || c == 0x2026 || is_line_break(c);
+}
+
+char32_t closing_quote(char32_t opening) {
+  switch (opening) {
+    case '"':
+      return '"';
+    case 0x201C:
+      return 0x201D;
+    case 0xAB:
+      return 0xBB;
+    default:
+      return 0;
+  }
+}
+
+// Walks a text from its start to its end between its words, keeping track of quotations and
+// sentence starts.
+class QuestionScan {
+ public:
+  QuestionScan(const CutText& cut, const Interrogatives* interrogatives)
+      : text_(cut.text()),
+        at_(text_.data()),
+        end_(text_.data() + text_.size()),
+        words_(cut.words()),
+        interrogatives_(interrogatives) {}
+
+  bool run() {
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      const Word& word = words_[i];
+      if (signs_until(text_.data() + word.begin)) return true;
+      if (at_sentence_start_ && !quoted() && interrogatives_ != nullptr && starts_question(i))
+        return true;
+      at_sentence_start_ = false;
+      at_ = text_.data() + word.end;
+    }
+    return signs_until(end_);
+  }
+
+ private:
+  bool quoted() const { return at_ < quote_end_; }
+
+  bool signs_until(const char* stop) {
+    while (at_ < stop) {
+      const Decoded next = decode(at_, end_);
+      const char32_t c = next.code_point;
+      if (is_question_mark(c) && !quoted()) return true;
+      if (ends_sentence(c)) at_sentence_start_ = true;
+      at_ += next.size;
+      if (closing_quote(c) != 0 && at_ > quote_end_) quote_end_ = find_quote_end(closing_quote(c));
+    }
+    return false;
+  }
+
+  // The end of the quotation that opened before `at_`, or `at_` when its line does not close it.
+  // Remembers for each kind of quote up to where there is no closing one, so that many open quotes
+  // cost no more than one.
+  const char* find_quote_end(char32_t closing) {
+    const char*& barren = closing == '"' ? barren_[0] : closing == 0x201D ? barren_[1] : barren_[2];
+    if (at_ < barren) return at_;
+    for (const char* at = at_; at < end_;) {
+      const Decoded next = decode(at, end_);
+      if (is_line_break(next.code_point)) {
+        barren = at;
+        return at_;
+      }
+      at += next.size;
+      if (next.code_point == closing) return at;
+    }
+    barren = end_;
+    return at_;
+  }
+
+  bool starts_question(std::size_t first) const {
+    const auto found = interrogatives_->find(words_[first].folded);
+    return found != interrogatives_->end() &&
+           std::any_of(found->second.begin(), found->second.end(),
+                       [this, first](const Interrogative& words) { return matches(words, first); });
+  }
+
+  bool matches(const Interrogative& words, std::size_t first) const {
+    if (words.size() > words_.size() - first) return false;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      const Word& word = words_[first + i];
+      if (word.kind != WordKind::Word || word.folded != words[i].folded) return false;
+      if (!words[i].accented.empty() &&
+          fold_case(text_.substr(word.begin, word.end - word.begin)) != words[i].accented) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  std::string_view text_;
+  const char* at_;
+  const char* end_;
+  const std::vector<Word>& words_;
+  const Interrogatives* interrogatives_;
+  const char* quote_end_ = nullptr;
+  std::array<const char*, 3> barren_ = {};
+  bool at_sentence_start_ = true;
+};
+
+}  // namespace
+
+bool is_question(const CutText& cut, std::string_view lang) {
+  return QuestionScan(cut, interrogatives_of(lang)).run();
+}
+
+}  // namespace vigie

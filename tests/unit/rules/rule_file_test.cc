@@ -1,0 +1,179 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "rules/rule_set.h"
+
+namespace vigie {
+namespace {
+
+constexpr std::string_view kWhole = R"(brand:
+  id: acme
+  query: 'acme OR "acme corp" OR #acme'
+  accounts: ["x:@acme", "bluesky:did:plc:abc"]
+  ambassadors: ["x:@ana_acme"]
+  timezone: Europe/Paris
+  business_hours: "mon-fri 09:00-18:00"
+competitors:
+  - {id: globex, query: 'globex OR @globex'}
+lists:
+  vip: ["x:@bigfan"]
+themes:
+  - id: delivery
+    query: '(late OR delayed OR "not arrived") NEAR/5 (order OR parcel*)'
+    must_match: ["my order is late again"]
+    must_not_match: ["up late last night", {text: "late order", author: {handle: bigfan}}]
+  - {id: Banking, query: bank}
+campaigns:
+  - {id: summer, query: '#Summer', from: 2026-06-01T00:00:00Z, until: 2026-09-01T00:00:00Z, must_match: ["#summer"]}
+routes:
+  - {id: jobs, when: 'theme:delivery', queue: none}
+  - {id: brand, when: 'to:brand OR kind:dm', queue: social, sla: 1h, must_match: ["@acme hello"]}
+  - {id: rest, when: 'theme:* OR campaign:*', queue: community, priority: high, sla: 15m}
+)";
+
+std::vector<std::string> messages(std::string_view yaml) {
+  std::vector<std::string> result;
+  for (const Diagnostic& diagnostic : RuleSet::compile(yaml, "r.yaml").diagnostics) {
+    result.push_back(format(diagnostic));
+  }
+  return result;
+}
+
+std::string first(std::string_view yaml) {
+  const std::vector<std::string> all = messages(yaml);
+  return all.empty() ? "" : all.front();
+}
+
+TEST(RuleFile, AWholeFileCompilesToSortedRulesAndRoutesInOrder) {
+  const RuleSet::Compiled compiled = RuleSet::compile(kWhole, "r.yaml");
+
+  ASSERT_TRUE(compiled.rules) << first(kWhole);
+  EXPECT_TRUE(compiled.diagnostics.empty());
+  const RuleSet& rules = *compiled.rules;
+  EXPECT_EQ(rules.brand_id(), "acme");
+  EXPECT_EQ(rules.timezone(), "Europe/Paris");
+  ASSERT_EQ(rules.open_hours().size(), 5U);
+  EXPECT_EQ(rules.open_hours()[4], (OpenHours{4, 540, 1080}));
+  std::vector<std::string> labels;
+  for (const Rule& rule : rules.rules()) labels.push_back(rule.label);
+  EXPECT_EQ(labels, (std::vector<std::string>{"brand", "competitor:globex", "theme:Banking",
+                                              "theme:delivery", "campaign:summer"}));
+  ASSERT_EQ(rules.routes().size(), 3U);
+  EXPECT_EQ(rules.routes()[1].sla, std::chrono::hours(1));
+  EXPECT_EQ(rules.routes()[2].priority, Priority::High);
+}
+
+TEST(RuleFile, CasesAreJudgedAndNameTheirLine) {
+  const auto compiled = RuleSet::compile(kWhole, "r.yaml");
+  ASSERT_TRUE(compiled.rules);
+
+  const std::vector<RuleSet::CaseResult> results = compiled.rules->run_cases();
+
+  ASSERT_EQ(results.size(), 5U);
+  EXPECT_EQ(results[0].rule, "theme:delivery");
+  EXPECT_EQ(results[0].line, 15U);
+  EXPECT_TRUE(results[0].passed);
+  EXPECT_TRUE(results[1].passed);
+  EXPECT_FALSE(results[2].passed);
+  EXPECT_EQ(results[2].text, "late order");
+  EXPECT_TRUE(results[3].passed);
+  EXPECT_EQ(results[4].rule, "route:brand");
+  EXPECT_TRUE(results[4].passed);
+}
+
+TEST(RuleFile, EveryErrorIsReportedInTheOrderOfTheFile) {
+  EXPECT_EQ(messages("brand:\n"
+                     "  id: a b\n"
+                     "  query: 'acme AND ('\n"
+                     "  timezone: Mars/Base\n"
+                     "  business_hours: always\n"
+                     "  acounts: []\n"
+                     "themes:\n"
+                     "  - {id: late, query: 'langg:fr'}\n"
+                     "  - {id: late, query: 'ok'}\n"
+                     "routes:\n"
+                     "  - {id: r, when: 'theme:lade', queue: soshal, priority: max, sla: soon}\n"),
+            (std::vector<std::string>{
+                "r.yaml:2:7: error: brand: id \"a b\": expected at most 128 of A-Z a-z 0-9 _ . -",
+                "r.yaml:3:21: error: expected a word, a phrase or '('",
+                "r.yaml:4:13: error: brand: unknown timezone \"Mars/Base\"; expected a name such "
+                "as Europe/Paris",
+                "r.yaml:5:19: error: brand: business_hours: expected a form such as \"mon-fri "
+                "09:00-18:00; sat "
+                "10:00-12:00\", without overlaps",
+                "r.yaml:6:3: error: brand: unknown key \"acounts\"; did you mean \"accounts\"?",
+                "r.yaml:8:24: error: unknown name \"langg\"; did you mean \"lang\"?",
+                "r.yaml:9:10: error: themes: id \"late\" stands twice",
+                "r.yaml:11:20: error: unknown theme \"lade\"; did you mean \"late\"?",
+                "r.yaml:11:40: error: routes: unknown queue \"soshal\"; expected social, community "
+                "or none",
+                "r.yaml:11:58: error: routes: unknown priority \"max\"; expected low, normal, high "
+                "or urgent",
+                "r.yaml:11:68: error: routes: sla: expected a duration such as 15m, 8h or 2d"}));
+}
+
+// Each query ends in an unknown name; the error names its place whatever way the text is written.
+TEST(RuleFile, ErrorsInAQueryNameTheirPlaceInAnyYamlForm) {
+  const std::string head = "brand: {id: a, query: a}\nthemes:\n - id: t\n   query: ";
+  EXPECT_TRUE(first(head + "late bad:x\n").starts_with("r.yaml:4:16:"));
+  EXPECT_TRUE(first(head + "'it''s bad:x'\n").starts_with("r.yaml:4:18:"));
+  EXPECT_TRUE(first(head + "\"\\\"a b\\\" \\u00e9 bad:x\"\n").starts_with("r.yaml:4:27:"));
+  EXPECT_TRUE(first(head + "|\n     late OR\n     bad:x\n").starts_with("r.yaml:6:6:"));
+  EXPECT_TRUE(first(head + ">-\n     late OR\n     x OR bad:x\n").starts_with("r.yaml:6:11:"));
+  EXPECT_TRUE(first(head + "late OR\n      bad:x\n").starts_with("r.yaml:5:7:"));
+  EXPECT_TRUE(first(head + "\"late \\\n      bad:x\"\n").starts_with("r.yaml:5:7:"));
+}
+
+TEST(RuleFile, BrokenYamlIsAnErrorWithItsPlace) {
+  EXPECT_TRUE(first("brand: [").starts_with("r.yaml:"));
+  EXPECT_TRUE(first("brand: &a {id: x}\n").starts_with("r.yaml:1:8: error: anchors"));
+  EXPECT_EQ(
+      first(""),
+      "r.yaml:1:1: error: expected a map with brand, competitors, lists, themes, campaigns or "
+      "routes");
+  EXPECT_FALSE(RuleSet::compile("- 1", "r").rules);
+}
+
+TEST(RuleFile, WrongTypesAreErrorsAndNoCrash) {
+  EXPECT_FALSE(
+      RuleSet::compile("brand: 1\nthemes: {a: b}\nlists: [1]\nroutes: [1, [2]]\n", "r").rules);
+  EXPECT_FALSE(RuleSet::compile("brand: {id: a, query: [b]}\n", "r").rules);
+  EXPECT_FALSE(RuleSet::compile("brand: {id: a, query: b, accounts: [acme]}\n", "r").rules);
+  EXPECT_FALSE(RuleSet::compile("brand: {id: a, query: b, must_match: [[a]]}\n", "r").rules);
+  EXPECT_FALSE(RuleSet::compile("brand: {id: a, query: b, must_match: [{txet: a}]}\n", "r").rules);
+}
+
+TEST(RuleFile, ACampaignEndsAfterItBegins) {
+  EXPECT_EQ(
+      first("brand: {id: a, query: a}\ncampaigns:\n"
+            "  - {id: c, query: c, from: 2026-02-01T00:00:00Z, until: 2026-01-01T00:00:00Z}\n"),
+      "r.yaml:3:58: error: campaigns: until: expected a time after from");
+}
+
+TEST(RuleFile, TheBrandQueryCannotAskForItself) {
+  EXPECT_EQ(first("brand: {id: a, query: 'a OR is:brand'}\n"),
+            "r.yaml:1:29: error: the brand query cannot ask is:brand");
+}
+
+std::string version(std::string_view yaml) {
+  const auto compiled = RuleSet::compile(yaml, "r");
+  return compiled.rules ? compiled.rules->version() : "";
+}
+
+TEST(RuleFile, TheVersionChangesWithAnswersOnly) {
+  const std::string base =
+      version("brand: {id: a, query: acme}\nthemes: [{id: t, query: x}, {id: u, query: y}]\n");
+  EXPECT_EQ(base.size(), 16U);
+  EXPECT_EQ(version("# comment\nthemes: [{id: u, query: y}, {id: t, query: 'x', must_match: [x]}]\n"
+                    "brand: {query: acme, id: a}\n"),
+            base);
+  EXPECT_NE(
+      version("brand: {id: a, query: acme}\nthemes: [{id: t, query: x}, {id: u, query: z}]\n"),
+      base);
+  EXPECT_NE(version("brand: {id: a, query: acme, accounts: ['x:@a']}\n"
+                    "themes: [{id: t, query: x}, {id: u, query: y}]\n"),
+            base);
+}
+
+}  // namespace
+}  // namespace vigie

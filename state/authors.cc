@@ -1,0 +1,222 @@
+// Authors: 0x01 'f' author:16                                  -> 0x01 first_seen:i64 microseconds
+//          0x01 'h' partition:u16 author:16                    -> 0x01        (hidden)
+//          0x01 'i' partition:u16 author:16 network/id         -> 0x01        (index of messages)
+//          0x01 's' partition:u16 dimension:u8 id:text hour:u32 -> 0x01 full:u8 count:varint
+//          (author:u64 messages:varint)*
+//
+// `hour` has its sign bit turned. A set with `full` = 1 stands for more than it names; its counts
+// are not kept.
+#include "state/authors.h"
+
+#include <algorithm>
+#include <map>
+
+#include "pipeline/core/bytes.h"
+#include "state/cut.h"
+
+namespace vigie {
+namespace {
+
+constexpr char kVersion = '\x01';
+
+void put_author(std::string& key, const AuthorKey& author) {
+  key.append(reinterpret_cast<const char*>(author.data()), author.size());
+}
+
+std::string first_key(const AuthorKey& author) {
+  std::string key{kVersion, 'f'};
+  put_author(key, author);
+  return key;
+}
+
+std::string partition_key(char what, Partition partition, const AuthorKey& author) {
+  std::string key{kVersion, what};
+  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
+  put_author(key, author);
+  return key;
+}
+
+std::string set_key(Partition partition, const Series& series, Hour hour) {
+  std::string key{kVersion, 's'};
+  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
+  key += static_cast<char>(series.dimension);
+  put_text(key, series.id);
+  put_fixed(key, static_cast<std::uint32_t>(hour) ^ 0x80000000U);
+  return key;
+}
+
+std::uint64_t short_author(const AuthorKey& author) {
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < 8; ++i) out = out << 8 | author[i];
+  return out;
+}
+
+struct AuthorSet {
+  bool full = false;
+  std::map<std::uint64_t, std::int64_t> messages;
+};
+
+std::string encode(const AuthorSet& set) {
+  std::string bytes{kVersion, static_cast<char>(set.full)};
+  put_varint(bytes, set.messages.size());
+  for (const auto& [author, count] : set.messages) {
+    put_fixed(bytes, author);
+    put_varint(bytes, static_cast<std::uint64_t>(count));
+  }
+  return bytes;
+}
+
+std::optional<AuthorSet> decode_set(std::string_view value) {
+  ByteReader bytes(value);
+  AuthorSet set;
+  if (bytes.fixed<char>() != kVersion) return std::nullopt;
+  set.full = bytes.fixed<std::uint8_t>() != 0;
+  const std::uint64_t count = bytes.varint();
+  for (std::uint64_t i = 0; i < count && bytes.ok(); ++i) {
+    const auto author = bytes.fixed<std::uint64_t>();
+    set.messages[author] = static_cast<std::int64_t>(bytes.varint());
+  }
+  if (!bytes.ok() || !bytes.at_end()) return std::nullopt;
+  return set;
+}
+
+}  // namespace
+
+struct Authors::Impl {
+  struct SetAddition {
+    Partition partition{};
+    Series series;
+    Hour hour = 0;
+    std::map<std::uint64_t, std::int64_t> deltas;
+  };
+
+  const Store& store;
+  std::map<std::string, std::optional<std::string>> pending;  // key -> value, or removed
+  std::map<std::string, SetAddition> sets;
+
+  Result<bool> has(const std::string& key) const {
+    const auto it = pending.find(key);
+    if (it != pending.end()) return it->second.has_value();
+    auto stored = store.get(Space::Authors, key);
+    if (!stored) return std::unexpected(std::move(stored.error()));
+    return stored->has_value();
+  }
+};
+
+Authors::Authors(const Store& store) : impl_(new Impl{store, {}, {}}) {}
+Authors::~Authors() = default;
+
+Result<bool> Authors::is_new(const AuthorKey& author) const {
+  auto known = impl_->has(first_key(author));
+  if (!known) return known;
+  return !*known;
+}
+
+void Authors::saw(const AuthorKey& author, Time seen_at) {
+  std::string value(1, kVersion);
+  put_fixed(value, static_cast<std::int64_t>(seen_at.time_since_epoch().count()));
+  impl_->pending[first_key(author)] = std::move(value);
+}
+
+Result<bool> Authors::hidden(Partition partition, const AuthorKey& author) const {
+  return impl_->has(partition_key('h', partition, author));
+}
+
+void Authors::set_hidden(Partition partition, const AuthorKey& author, bool hidden) {
+  auto& value = impl_->pending[partition_key('h', partition, author)];
+  value.reset();
+  if (hidden) value = std::string(1, kVersion);
+}
+
+void Authors::forget(const AuthorKey& author) {
+  impl_->pending[first_key(author)] = std::nullopt;
+}
+
+void Authors::add_message(Partition partition, const AuthorKey& author, const std::string& key) {
+  impl_->pending[partition_key('i', partition, author).append(key)] = std::string(1, kVersion);
+}
+
+void Authors::remove_message(Partition partition, const AuthorKey& author, const std::string& key) {
+  impl_->pending[partition_key('i', partition, author).append(key)] = std::nullopt;
+}
+
+Result<std::vector<std::string>> Authors::messages_of(Partition partition,
+                                                      const AuthorKey& author) const {
+  const std::string prefix = partition_key('i', partition, author);
+  std::vector<std::string> keys;
+  auto scanned = impl_->store.scan(Space::Authors, prefix, prefix_end(prefix),
+                                   [&](std::string_view key, std::string_view) {
+                                     keys.emplace_back(key.substr(prefix.size()));
+                                     return true;
+                                   });
+  if (!scanned) return std::unexpected(std::move(scanned.error()));
+  return keys;
+}
+
+void Authors::count(Partition partition, const Series& series, Hour hour, const AuthorKey& author,
+                    int delta) {
+  Impl::SetAddition& addition = impl_->sets[set_key(partition, series, hour)];
+  addition.partition = partition;
+  addition.series = series;
+  addition.hour = hour;
+  addition.deltas[short_author(author)] += delta;
+}
+
+Result<std::vector<Authors::SetChange>> Authors::flush(StoreBatch& batch) {
+  for (const auto& [key, value] : impl_->pending) {
+    if (value) {
+      batch.put(Space::Authors, key, *value);
+    } else {
+      batch.erase(Space::Authors, key);
+    }
+  }
+  impl_->pending.clear();
+
+  std::vector<std::string_view> keys;
+  for (const auto& [key, addition] : impl_->sets) keys.push_back(key);
+  auto stored = impl_->store.get_many(Space::Authors, keys);
+  if (!stored) return std::unexpected(std::move(stored.error()));
+  std::vector<SetChange> changes;
+  std::size_t index = 0;
+  for (const auto& [key, addition] : impl_->sets) {
+    AuthorSet set;
+    if (const auto& value = (*stored)[index++]) {
+      auto old = decode_set(*value);
+      if (!old) return fail(Code::Corrupt, "authors: a stored set is damaged");
+      set = std::move(*old);
+    }
+    if (set.full) continue;
+    for (const auto& [author, delta] : addition.deltas) {
+      const std::int64_t count = set.messages[author] += delta;
+      if (count <= 0) set.messages.erase(author);
+    }
+    if (set.messages.size() > kExactAuthors) {
+      set.full = true;
+      set.messages.erase(std::next(set.messages.begin(), Cut::kAuthors), set.messages.end());
+    }
+    SetChange& change = changes.emplace_back();
+    change.partition = addition.partition;
+    change.series = addition.series;
+    change.hour = addition.hour;
+    for (const auto& [author, count] : set.messages) {
+      if (change.authors.size() == Cut::kAuthors) break;
+      change.authors.push_back(author);
+    }
+    if (set.messages.empty()) {
+      batch.erase(Space::Authors, key);
+    } else {
+      batch.put(Space::Authors, key, encode(set));
+    }
+  }
+  impl_->sets.clear();
+  return changes;
+}
+
+bool author_row_expired(std::string_view key, Time stream_time) {
+  if (key.size() < 6 || key[1] != 's') return false;
+  ByteReader bytes(key.substr(key.size() - 4));
+  const auto hour = static_cast<Hour>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
+  return counter_expired(Granularity::Hour, hour, stream_time);
+}
+
+}  // namespace vigie

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/clock.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/ids.h"
+#include "state/counters.h"
+#include "state/store.h"
+
+namespace vigie {
+
+// What is known of authors, under their keys: when a kept message of theirs was first seen, whether
+// they are hidden, which messages are theirs, and who wrote for a series in an hour. Answers from
+// its own pending changes first and turns them into one store write. One thread; `store` outlives
+// it.
+class Authors {
+ public:
+  explicit Authors(const Store& store);
+  ~Authors();
+
+  // No kept message of this author was seen yet.
+  Result<bool> is_new(const AuthorKey& author) const;
+  void saw(const AuthorKey& author, Time seen_at);
+
+  Result<bool> hidden(Partition partition, const AuthorKey& author) const;
+  void set_hidden(Partition partition, const AuthorKey& author, bool hidden);
+  // Forgets when the author was first seen.
+  void forget(const AuthorKey& author);
+
+  // Index of messages. `messages_of` does not see pending changes: flush and write before.
+  void add_message(Partition partition, const AuthorKey& author, const std::string& key);
+  void remove_message(Partition partition, const AuthorKey& author, const std::string& key);
+  Result<std::vector<std::string>> messages_of(Partition partition, const AuthorKey& author) const;
+
+  // Counts `delta` messages of an author in a series and an hour. Exact up to kExactAuthors
+  // authors; a set that grows beyond keeps Cut::kAuthors of them and forgets nobody.
+  void count(Partition partition, const Series& series, Hour hour, const AuthorKey& author,
+             int delta);
+  static constexpr std::size_t kExactAuthors = 256;
+
+  struct SetChange {
+    Partition partition{};
+    Series series;
+    Hour hour = 0;
+    std::vector<std::uint64_t> authors;  // at most Cut::kAuthors
+  };
+  // Puts every change into `batch` and forgets them. The changed sets, sorted by key.
+  Result<std::vector<SetChange>> flush(StoreBatch& batch);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Whether a stored row is past its keeping, for the store's compaction.
+bool author_row_expired(std::string_view key, Time stream_time);
+
+}  // namespace vigie

@@ -1,0 +1,135 @@
+// A cut as JSON:
+//   {"v":1,"partition":0,"minute":29500000,"whole":false,
+//    "values":[["theme","delivery","m",29500000,12],...],
+//    "authors":[["theme","delivery",491666,["00f1...",...]],...]}
+#include "state/cut.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include "pipeline/core/json.h"
+
+namespace vigie {
+namespace {
+
+constexpr std::string_view kPrefix = "~cut/";
+
+Error damaged() {
+  return {Code::Corrupt, "cut: a stored record is damaged"};
+}
+
+bool read_series(simdjson::dom::array row, Series& series) {
+  std::string_view dimension;
+  std::string_view id;
+  if (row.at(0).get(dimension) != simdjson::SUCCESS || row.at(1).get(id) != simdjson::SUCCESS) {
+    return false;
+  }
+  const auto parsed = parse_dimension(dimension);
+  if (!parsed) return false;
+  series = {*parsed, std::string(id)};
+  return true;
+}
+
+bool read_value(simdjson::dom::array row, Cut::Value& value) {
+  std::string_view granularity;
+  std::int64_t bucket = 0;
+  if (!read_series(row, value.series) || row.at(2).get(granularity) != simdjson::SUCCESS ||
+      row.at(3).get(bucket) != simdjson::SUCCESS ||
+      row.at(4).get(value.mentions) != simdjson::SUCCESS) {
+    return false;
+  }
+  if (granularity != "m" && granularity != "h") return false;
+  value.granularity = granularity == "m" ? Granularity::Minute : Granularity::Hour;
+  value.bucket = static_cast<std::int32_t>(bucket);
+  return true;
+}
+
+bool read_authors(simdjson::dom::array row, Cut::Authors& authors) {
+  std::int64_t hour = 0;
+  simdjson::dom::array list;
+  if (!read_series(row, authors.series) || row.at(2).get(hour) != simdjson::SUCCESS ||
+      row.at(3).get(list) != simdjson::SUCCESS) {
+    return false;
+  }
+  authors.hour = static_cast<Hour>(hour);
+  for (const simdjson::dom::element item : list) {
+    std::string_view text;
+    if (item.get(text) != simdjson::SUCCESS || text.size() != 16) return false;
+    std::uint64_t author = 0;
+    for (const char c : text) {
+      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+      if (digit < 0) return false;
+      author = author << 4 | static_cast<std::uint64_t>(digit);
+    }
+    authors.authors.push_back(author);
+  }
+  return true;
+}
+
+template <class T, class Read>
+bool read_rows(simdjson::dom::element root, std::string_view field, std::vector<T>& out,
+               Read read) {
+  simdjson::dom::array rows;
+  if (root[field].get(rows) != simdjson::SUCCESS) return false;
+  for (const simdjson::dom::element item : rows) {
+    simdjson::dom::array row;
+    if (item.get(row) != simdjson::SUCCESS || !read(row, out.emplace_back())) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string cut_key(Partition partition, Minute minute) {
+  return fmt::format("{}{}/{}", kPrefix, number(partition), minute);
+}
+
+bool is_cut_key(std::string_view key) {
+  return key.starts_with(kPrefix);
+}
+
+void append_json(std::string& out, const Cut& cut) {
+  JsonWriter json(out);
+  json.begin_object().field("v", std::int64_t{1});
+  json.field("partition", std::int64_t{number(cut.partition)});
+  json.field("minute", std::int64_t{cut.minute}).field("whole", cut.whole);
+  json.key("values").begin_array();
+  for (const Cut::Value& value : cut.values) {
+    json.begin_array().string(name(value.series.dimension)).string(value.series.id);
+    json.string(value.granularity == Granularity::Minute ? "m" : "h");
+    json.number(std::int64_t{value.bucket}).number(value.mentions).end_array();
+  }
+  json.end_array().key("authors").begin_array();
+  for (const Cut::Authors& authors : cut.authors) {
+    json.begin_array().string(name(authors.series.dimension)).string(authors.series.id);
+    json.number(std::int64_t{authors.hour}).begin_array();
+    for (const std::uint64_t author : authors.authors) json.string(fmt::format("{:016x}", author));
+    json.end_array().end_array();
+  }
+  json.end_array().end_object();
+}
+
+Result<Cut> parse_cut(std::string_view text) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(text.data(), text.size(), true).get(root) != simdjson::SUCCESS) {
+    return std::unexpected(damaged());
+  }
+  Cut cut;
+  std::int64_t version = 0;
+  std::int64_t partition = 0;
+  std::int64_t minute = 0;
+  if (root["v"].get(version) != simdjson::SUCCESS || version != 1 ||
+      root["partition"].get(partition) != simdjson::SUCCESS ||
+      root["minute"].get(minute) != simdjson::SUCCESS ||
+      root["whole"].get(cut.whole) != simdjson::SUCCESS ||
+      !read_rows(root, "values", cut.values, read_value) ||
+      !read_rows(root, "authors", cut.authors, read_authors)) {
+    return std::unexpected(damaged());
+  }
+  cut.partition = Partition{static_cast<std::int32_t>(partition)};
+  cut.minute = static_cast<Minute>(minute);
+  return cut;
+}
+
+}  // namespace vigie

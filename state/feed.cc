@@ -1,0 +1,151 @@
+#include "state/feed.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace vigie {
+namespace {
+
+using Positions = std::vector<std::pair<std::int32_t, Offset>>;
+
+// Longer texts are not ids of ours: a topic with this many partitions does not exist.
+constexpr std::size_t kMaxIdBytes = 32 * 1024;
+
+Offset position(const Positions& positions, std::int32_t partition) {
+  const auto at = std::ranges::lower_bound(positions, partition, {}, &Positions::value_type::first);
+  return at != positions.end() && at->first == partition ? at->second : 0;
+}
+
+// Whether a follower at `follower` has everything up to `positions`.
+bool covers(const Positions& follower, const Positions& positions) {
+  return std::ranges::all_of(positions, [&](const auto& entry) {
+    return position(follower, entry.first) >= entry.second;
+  });
+}
+
+template <class Number>
+bool read_number(std::string_view& text, Number& out) {
+  if (text.empty() || text[0] < '0' || text[0] > '9') return false;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error != std::errc{}) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return true;
+}
+
+bool skip(std::string_view& text, char expected) {
+  if (text.empty() || text[0] != expected) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// id = position *("," position) ; position = partition ":" offset ; partitions ascend
+Result<Positions> parse_id(std::string_view text) {
+  if (text.size() > kMaxIdBytes) return fail(Code::Invalid, "event id: too long");
+  Positions positions;
+  do {
+    std::int32_t partition = 0;
+    Offset next = 0;
+    if (!read_number(text, partition) || !skip(text, ':') || !read_number(text, next)) {
+      return fail(Code::Invalid, "event id: expected partition:offset pairs with commas");
+    }
+    if (!positions.empty() && positions.back().first >= partition) {
+      return fail(Code::Invalid, "event id: partitions are not in order");
+    }
+    positions.emplace_back(partition, next);
+  } while (skip(text, ','));
+  if (!text.empty()) return fail(Code::Invalid, "event id: expected partition:offset pairs");
+  return positions;
+}
+
+}  // namespace
+
+void Feed::advance(Positions& positions, Partition partition, Offset next) {
+  const auto at =
+      std::ranges::lower_bound(positions, number(partition), {}, &Positions::value_type::first);
+  if (at == positions.end() || at->first != number(partition)) {
+    positions.emplace(at, number(partition), next);
+    return;
+  }
+  at->second = std::max(at->second, next);
+}
+
+// A partition that is not named stands at 0, so nothing at all is "0:0".
+std::string Feed::id_of(const Positions& positions) {
+  if (positions.empty()) return "0:0";
+  std::string id;
+  for (const auto& [partition, next] : positions) {
+    if (!id.empty()) id += ',';
+    fmt::format_to(std::back_inserter(id), "{}:{}", partition, next);
+  }
+  return id;
+}
+
+void Feed::push(Partition partition, Offset next, std::string type, std::string data) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (next <= position(end_, number(partition))) return;  // read again after a restart
+    const bool known =
+        std::ranges::binary_search(end_, number(partition), {}, &Positions::value_type::first);
+    // What stood before the first record of a partition is not here.
+    if (!known) advance(before_first_, partition, next - 1);
+    advance(end_, partition, next);
+    if (type.empty()) return;
+    entries_.push_back(Entry{partition, next, std::move(type), std::move(data), end_});
+    while (entries_.size() > capacity_) {
+      for (const auto& [of, at] : entries_.front().after) advance(before_first_, Partition{of}, at);
+      entries_.pop_front();
+    }
+  }
+  const std::lock_guard lock(wake_mutex_);
+  for (const auto& [id, wake] : subscribers_) wake();
+}
+
+Result<Feed::Page> Feed::read(std::string_view after, std::size_t max) const {
+  Page page;
+  if (after.empty()) {
+    const std::lock_guard lock(mutex_);
+    page.last_id = id_of(end_);
+    return page;
+  }
+  Result<Positions> parsed = parse_id(after);
+  if (!parsed) return std::unexpected(parsed.error());
+  Positions& follower = *parsed;
+
+  const std::lock_guard lock(mutex_);
+  if (!covers(follower, before_first_)) {
+    page.reset = true;
+    page.last_id = id_of(end_);
+    return page;
+  }
+  // Positions only grow, so what a follower has is a prefix; after it each event is looked at, as
+  // another node may have read the partitions in another order.
+  auto entry = std::ranges::partition_point(
+      entries_, [&](const Entry& each) { return covers(follower, each.after); });
+  const Positions start = follower;
+  for (; entry != entries_.end() && page.events.size() < max; ++entry) {
+    for (const auto& [of, at] : entry->after) advance(follower, Partition{of}, at);
+    if (entry->next <= position(start, number(entry->partition))) continue;
+    page.events.push_back(Event{id_of(follower), entry->type, entry->data});
+  }
+  if (entry == entries_.end()) {
+    for (const auto& [of, at] : end_) advance(follower, Partition{of}, at);
+  }
+  page.last_id = id_of(follower);
+  return page;
+}
+
+std::function<void()> Feed::subscribe(std::function<void()> wake) {
+  const std::lock_guard lock(wake_mutex_);
+  const std::uint64_t id = next_subscriber_++;
+  subscribers_.emplace_back(id, std::move(wake));
+  return [this, id] {
+    const std::lock_guard inner(wake_mutex_);
+    std::erase_if(subscribers_, [&](const auto& each) { return each.first == id; });
+  };
+}
+
+}  // namespace vigie

@@ -1,0 +1,490 @@
+// Ledger: 0x01 partition:u16 'm' network/id          -> 0x01 record
+//         0x01 partition:u16 'u' xxh128(network/id)  -> version:i64 event_minute:u32 content:u32
+//
+// record := flags:varint state:u8 kind:u8 version:signed content:u64 event_minute:signed
+// expires:signed
+//           network conversation brand rules:text queue route priority:text author:16 bytes
+//           lists, each count:varint text*: competitors themes campaigns hashtags links
+//           country city ambassador conversion:text
+//           snapshot := mask:varint [seen_at:signed] value:signed*   (bit 7 of mask: seen_at is
+//           there) journal  := count:varint (minute:signed as difference to the one before,
+//           mask:varint, delta:signed*)*
+// The row of an unmatched message has no version byte, to stay at 16; its key has one.
+#include "state/ledger.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <xxhash.h>
+
+#include "pipeline/core/bytes.h"
+#include "state/cut.h"
+
+namespace vigie {
+namespace {
+
+constexpr char kVersion = '\x01';
+constexpr unsigned kSnapshotTime = 1U << 7;
+
+std::string row_stem(Partition partition, char what) {
+  std::string key(1, kVersion);
+  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
+  key += what;
+  return key;
+}
+
+std::string message_key(Partition partition, std::string_view key) {
+  return row_stem(partition, 'm').append(key);
+}
+
+std::string unmatched_key(Partition partition, std::string_view key) {
+  const XXH128_hash_t hash = XXH3_128bits(key.data(), key.size());
+  std::string out = row_stem(partition, 'u');
+  put_fixed(out, hash.high64);
+  put_fixed(out, hash.low64);
+  return out;
+}
+
+std::string encode(const UnmatchedRow& row) {
+  std::string bytes;
+  put_fixed(bytes, row.version);
+  put_fixed(bytes, row.event_minute);
+  put_fixed(bytes, row.content);
+  return bytes;
+}
+
+std::optional<UnmatchedRow> decode_unmatched(std::string_view value) {
+  ByteReader bytes(value);
+  UnmatchedRow row;
+  row.version = bytes.fixed<std::int64_t>();
+  row.event_minute = bytes.fixed<Minute>();
+  row.content = bytes.fixed<std::uint32_t>();
+  if (!bytes.ok() || !bytes.at_end()) return std::nullopt;
+  return row;
+}
+
+// The booleans of a record, in the order of their bits in `flags`.
+template <class Record, class Visit>
+void each_flag(Record& record, Visit visit) {
+  visit(record.kept);
+  visit(record.late);
+  visit(record.hidden);
+  visit(record.hidden_author);
+  visit(record.question);
+  visit(record.own);
+  visit(record.reply);
+  visit(record.author_new);
+}
+
+// The texts of a record, in stored order.
+template <class Record, class Visit>
+void each_text(Record& record, Visit visit) {
+  visit(record.network);
+  visit(record.conversation);
+  visit(record.brand);
+  visit(record.rules);
+  visit(record.queue);
+  visit(record.route);
+  visit(record.priority);
+}
+
+template <class Record, class Visit>
+void each_late_text(Record& record, Visit visit) {
+  visit(record.country);
+  visit(record.city);
+  visit(record.ambassador);
+  visit(record.conversion);
+}
+
+template <class Record, class Visit>
+void each_list(Record& record, Visit visit) {
+  visit(record.competitors);
+  visit(record.themes);
+  visit(record.campaigns);
+  visit(record.hashtags);
+  visit(record.links);
+}
+
+template <class Get>
+void put_masked(std::string& bytes, unsigned extra, Get get) {
+  unsigned mask = extra;
+  for (std::size_t i = 0; i < kEngagementCounts; ++i) {
+    if (get(i)) mask |= 1U << i;
+  }
+  put_varint(bytes, mask);
+}
+
+std::int64_t week_of(std::int64_t day) {
+  // 1970-01-01 is a Thursday; ISO weeks begin on Monday.
+  return day + 3 >= 0 ? (day + 3) / 7 : -((-(day + 3) + 6) / 7);
+}
+
+std::int64_t day_of(Hour hour) {
+  return hour >= 0 ? hour / 24 : -((-hour + 23) / 24);
+}
+
+// Makes room for one more entry: the oldest two that share the finest span become one, at the later
+// minute.
+void merge_oldest(std::vector<JournalEntry>& journal) {
+  const auto hour = [](const JournalEntry& entry) -> std::int64_t {
+    return hour_of_minute(entry.minute);
+  };
+  const auto day = [](const JournalEntry& entry) -> std::int64_t {
+    return day_of(hour_of_minute(entry.minute));
+  };
+  const auto week = [&](const JournalEntry& entry) -> std::int64_t { return week_of(day(entry)); };
+  const auto all = [](const JournalEntry&) -> std::int64_t { return 0; };
+  const auto merge_by = [&](const auto& span_of) {
+    for (std::size_t i = 0; i + 1 < journal.size(); ++i) {
+      if (span_of(journal[i]) != span_of(journal[i + 1])) continue;
+      for (std::size_t k = 0; k < kEngagementCounts; ++k) {
+        journal[i + 1].deltas[k] += journal[i].deltas[k];
+      }
+      journal.erase(journal.begin() + static_cast<std::ptrdiff_t>(i));
+      return true;
+    }
+    return false;
+  };
+  if (merge_by(hour) || merge_by(day) || merge_by(week)) return;
+  merge_by(all);
+}
+
+Measures measures_of(const EngagementCounts& deltas, int sign) {
+  Measures measures{};
+  constexpr std::array<Measure, kEngagementCounts> kOrder = {
+      Measure::Likes, Measure::Replies, Measure::Shares, Measure::Views, Measure::Clicks};
+  for (std::size_t i = 0; i < kEngagementCounts; ++i) {
+    measures[static_cast<std::size_t>(kOrder[i])] = sign * deltas[i];
+  }
+  return measures;
+}
+
+// What the message itself contributes, beside its engagement.
+Measures measures_of(const LedgerRecord& record, int sign) {
+  Measures measures{};
+  const auto set = [&](Measure measure) { measures[static_cast<std::size_t>(measure)] = sign; };
+  if (record.kind == Kind::Click) set(Measure::Clicks);
+  if (record.kind == Kind::Conversion) set(Measure::Conversions);
+  if (!is_counted_as_mention(record.kind)) return measures;
+  if (record.own) {
+    set(Measure::Own);
+    return measures;
+  }
+  set(Measure::Mentions);
+  if (record.question) set(Measure::Questions);
+  return measures;
+}
+
+std::vector<Series> series_of(const LedgerRecord& record) {
+  std::vector<Series> series;
+  series.push_back({Dimension::All, "all"});
+  series.push_back({Dimension::Network, record.network});
+  series.push_back({Dimension::Kind, std::string(name(record.kind))});
+  series.push_back({Dimension::Queue, record.queue});
+  if (!record.brand.empty()) series.push_back({Dimension::Brand, record.brand});
+  for (const std::string& id : record.competitors) series.push_back({Dimension::Competitor, id});
+  for (const std::string& id : record.themes) series.push_back({Dimension::Theme, id});
+  for (const std::string& id : record.campaigns) series.push_back({Dimension::Campaign, id});
+  return series;
+}
+
+}  // namespace
+
+bool is_counted_as_mention(Kind kind) {
+  return kind != Kind::Click && kind != Kind::Conversion && kind != Kind::Reaction;
+}
+
+std::string encode(const LedgerRecord& record) {
+  std::string bytes(1, kVersion);
+  std::uint64_t flags = 0;
+  unsigned bit = 0;
+  each_flag(record, [&](bool flag) { flags |= static_cast<std::uint64_t>(flag) << bit++; });
+  put_varint(bytes, flags);
+  bytes += static_cast<char>(record.state);
+  bytes += static_cast<char>(record.kind);
+  put_signed(bytes, record.version);
+  put_fixed(bytes, record.content);
+  put_signed(bytes, record.event_minute);
+  put_signed(bytes, record.expires);
+  each_text(record, [&](const std::string& text) { put_text(bytes, text); });
+  bytes.append(reinterpret_cast<const char*>(record.author.data()), record.author.size());
+  each_list(record, [&](const std::vector<std::string>& list) {
+    put_varint(bytes, list.size());
+    for (const std::string& text : list) put_text(bytes, text);
+  });
+  each_late_text(record, [&](const std::string& text) { put_text(bytes, text); });
+  put_masked(bytes, record.snapshot_at ? kSnapshotTime : 0,
+             [&](std::size_t i) { return record.snapshot[i].has_value(); });
+  if (record.snapshot_at) put_signed(bytes, record.snapshot_at->time_since_epoch().count());
+  for (const auto& count : record.snapshot) {
+    if (count) put_signed(bytes, *count);
+  }
+  put_varint(bytes, record.journal.size());
+  Minute before = record.event_minute;
+  for (const JournalEntry& entry : record.journal) {
+    put_signed(bytes, std::int64_t{entry.minute} - before);
+    before = entry.minute;
+    put_masked(bytes, 0, [&](std::size_t i) { return entry.deltas[i] != 0; });
+    for (const std::int64_t delta : entry.deltas) {
+      if (delta != 0) put_signed(bytes, delta);
+    }
+  }
+  return bytes;
+}
+
+Result<LedgerRecord> decode_ledger(std::string_view value) {
+  ByteReader bytes(value);
+  LedgerRecord record;
+  if (bytes.fixed<char>() != kVersion) {
+    return fail(Code::Corrupt, "ledger: a record has an unknown format version");
+  }
+  std::uint64_t flags = bytes.varint();
+  each_flag(record, [&](bool& flag) {
+    flag = (flags & 1) != 0;
+    flags >>= 1;
+  });
+  record.state = static_cast<LedgerRecord::State>(bytes.fixed<std::uint8_t>());
+  record.kind = static_cast<Kind>(bytes.fixed<std::uint8_t>());
+  record.version = bytes.signed_varint();
+  record.content = bytes.fixed<std::uint64_t>();
+  record.event_minute = static_cast<Minute>(bytes.signed_varint());
+  record.expires = static_cast<Minute>(bytes.signed_varint());
+  each_text(record, [&](std::string& text) { text = bytes.text(); });
+  for (std::uint8_t& byte : record.author) byte = bytes.fixed<std::uint8_t>();
+  each_list(record, [&](std::vector<std::string>& list) {
+    const std::uint64_t count = bytes.varint();
+    for (std::uint64_t i = 0; i < count && bytes.ok(); ++i) list.emplace_back(bytes.text());
+  });
+  each_late_text(record, [&](std::string& text) { text = bytes.text(); });
+  const std::uint64_t mask = bytes.varint();
+  if ((mask & kSnapshotTime) != 0) {
+    record.snapshot_at = Time{std::chrono::microseconds{bytes.signed_varint()}};
+  }
+  for (std::size_t i = 0; i < kEngagementCounts; ++i) {
+    if ((mask >> i & 1) != 0) record.snapshot[i] = bytes.signed_varint();
+  }
+  const std::uint64_t entries = bytes.varint();
+  std::int64_t before = record.event_minute;
+  for (std::uint64_t n = 0; n < entries && bytes.ok(); ++n) {
+    JournalEntry& entry = record.journal.emplace_back();
+    before += bytes.signed_varint();
+    entry.minute = static_cast<Minute>(before);
+    const std::uint64_t deltas = bytes.varint();
+    for (std::size_t i = 0; i < kEngagementCounts; ++i) {
+      if ((deltas >> i & 1) != 0) entry.deltas[i] = bytes.signed_varint();
+    }
+  }
+  const bool in_range =
+      record.state <= LedgerRecord::State::Awaited && record.kind <= Kind::Conversion;
+  if (!bytes.ok() || !bytes.at_end() || !in_range) {
+    return fail(Code::Corrupt, "ledger: a stored record is damaged");
+  }
+  return record;
+}
+
+void book(Partition partition, const LedgerRecord& record, int sign,
+          std::optional<Time> stream_time, CounterBatch& counters, Authors& authors) {
+  if (!record.visible()) return;
+  if (!record.kept) {
+    if (!record.late) {
+      book_unmatched(record.network, record.kind, record.event_minute, sign, stream_time, counters);
+    }
+    return;
+  }
+  // What is too late for a bucket has none for its engagement either.
+  if (record.late) return;
+  const Measures message = measures_of(record, sign);
+  for (const Series& series : series_of(record)) {
+    counters.add(series, record.event_minute, message, stream_time);
+    for (const JournalEntry& entry : record.journal) {
+      counters.add(series, entry.minute, measures_of(entry.deltas, sign), stream_time);
+    }
+    const Hour hour = hour_of_minute(record.event_minute);
+    const bool expired = stream_time && counter_expired(Granularity::Hour, hour, *stream_time);
+    if (is_counted_as_mention(record.kind) && !record.own && raises_alerts(series.dimension) &&
+        !expired) {
+      authors.count(partition, series, hour, record.author, sign);
+    }
+  }
+}
+
+void book_unmatched(std::string_view network, Kind kind, Minute event_minute, int sign,
+                    std::optional<Time> stream_time, CounterBatch& counters) {
+  if (!is_counted_as_mention(kind)) return;
+  Measures one{};
+  one[static_cast<std::size_t>(Measure::Mentions)] = sign;
+  counters.add({Dimension::All, "all"}, event_minute, one, stream_time);
+  counters.add({Dimension::Network, std::string(network)}, event_minute, one, stream_time);
+}
+
+bool take_snapshot(LedgerRecord& record, const Engagement& engagement, Time seen_at,
+                   std::optional<Time> stream_time) {
+  const std::array<std::optional<std::int64_t>, kEngagementCounts> counts = {
+      engagement.likes, engagement.replies, engagement.shares, engagement.views, engagement.clicks};
+  const bool told =
+      std::ranges::any_of(counts, [](const auto& count) { return count.has_value(); });
+  if (!told || (record.snapshot_at && seen_at < *record.snapshot_at)) return false;
+  record.snapshot_at = seen_at;
+  EngagementCounts deltas{};
+  bool moved = false;
+  for (std::size_t i = 0; i < kEngagementCounts; ++i) {
+    if (!counts[i]) continue;
+    deltas[i] = *counts[i] - record.snapshot[i].value_or(0);
+    record.snapshot[i] = counts[i];
+    moved = moved || deltas[i] != 0;
+  }
+  if (!moved) return true;
+  std::vector<JournalEntry>& journal = record.journal;
+  if (stream_time) {
+    std::erase_if(journal, [&](const JournalEntry& entry) {
+      return counter_expired(Granularity::Hour, hour_of_minute(entry.minute), *stream_time);
+    });
+  }
+  const Minute minute = minute_of(seen_at);
+  const auto at = std::ranges::find(journal, minute, &JournalEntry::minute);
+  if (at != journal.end()) {
+    for (std::size_t i = 0; i < kEngagementCounts; ++i) at->deltas[i] += deltas[i];
+    return true;
+  }
+  if (journal.size() == kJournalEntries) merge_oldest(journal);
+  const auto place = std::ranges::upper_bound(journal, minute, {}, &JournalEntry::minute);
+  journal.insert(place, JournalEntry{minute, deltas});
+  return true;
+}
+
+struct Ledger::Impl {
+  // One message's rows: as stored, then as changed.
+  struct Rows {
+    std::optional<LedgerRecord> record;
+    std::optional<UnmatchedRow> unmatched;
+    bool record_changed = false;
+    bool unmatched_changed = false;
+  };
+
+  const Store& store;
+  Partition partition;
+  std::unordered_map<std::string, Rows> rows;
+  std::vector<std::string> changed;  // keys in the order of their first change
+
+  Rows& change(const std::string& key) {
+    Rows& row = rows[key];
+    if (!row.record_changed && !row.unmatched_changed) changed.push_back(key);
+    return row;
+  }
+};
+
+Ledger::Ledger(const Store& store, Partition partition)
+    : impl_(new Impl{store, partition, {}, {}}) {}
+Ledger::~Ledger() = default;
+Ledger::Ledger(Ledger&&) noexcept = default;
+Ledger& Ledger::operator=(Ledger&&) noexcept = default;
+
+Result<void> Ledger::prefetch(std::span<const std::string> keys) {
+  std::vector<const std::string*> wanted;
+  std::vector<std::string> stored_keys;
+  for (const std::string& key : keys) {
+    if (!impl_->rows.try_emplace(key).second) continue;
+    wanted.push_back(&key);
+    stored_keys.push_back(message_key(impl_->partition, key));
+  }
+  for (const std::string* key : wanted)
+    stored_keys.push_back(unmatched_key(impl_->partition, *key));
+  const std::vector<std::string_view> views(stored_keys.begin(), stored_keys.end());
+  auto values = impl_->store.get_many(Space::Ledger, views);
+  if (!values) return std::unexpected(std::move(values.error()));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    Impl::Rows& rows = impl_->rows[*wanted[i]];
+    if (const auto& value = (*values)[i]) {
+      auto record = decode_ledger(*value);
+      if (!record) return std::unexpected(std::move(record.error()));
+      rows.record = std::move(*record);
+    }
+    if (const auto& value = (*values)[wanted.size() + i]) {
+      rows.unmatched = decode_unmatched(*value);
+      if (!rows.unmatched) return fail(Code::Corrupt, "ledger: an unmatched row is damaged");
+    }
+  }
+  return {};
+}
+
+const LedgerRecord* Ledger::find(const std::string& key, std::optional<Time> stream_time) const {
+  const auto it = impl_->rows.find(key);
+  if (it == impl_->rows.end() || !it->second.record) return nullptr;
+  const LedgerRecord& record = *it->second.record;
+  if (stream_time && start_of_minute(record.expires) <= *stream_time) return nullptr;
+  return &record;
+}
+
+const UnmatchedRow* Ledger::find_unmatched(const std::string& key,
+                                           std::optional<Time> stream_time) const {
+  const auto it = impl_->rows.find(key);
+  if (it == impl_->rows.end() || !it->second.unmatched) return nullptr;
+  const UnmatchedRow& row = *it->second.unmatched;
+  if (stream_time && start_of_minute(row.event_minute) + kUnmatchedKept <= *stream_time) {
+    return nullptr;
+  }
+  return &row;
+}
+
+void Ledger::put(const std::string& key, LedgerRecord record) {
+  Impl::Rows& rows = impl_->change(key);
+  rows.record = std::move(record);
+  rows.record_changed = true;
+}
+
+void Ledger::put_unmatched(const std::string& key, const UnmatchedRow& row) {
+  Impl::Rows& rows = impl_->change(key);
+  rows.unmatched = row;
+  rows.unmatched_changed = true;
+}
+
+void Ledger::erase_unmatched(const std::string& key) {
+  Impl::Rows& rows = impl_->change(key);
+  rows.unmatched.reset();
+  rows.unmatched_changed = true;
+}
+
+std::vector<Ledger::Change> Ledger::flush(StoreBatch& batch) {
+  std::vector<Change> changes;
+  for (const std::string& key : impl_->changed) {
+    const Impl::Rows& rows = impl_->rows.at(key);
+    if (rows.record_changed) {
+      changes.push_back({message_key(impl_->partition, key), vigie::encode(*rows.record)});
+    }
+    if (rows.unmatched_changed) {
+      Change& change = changes.emplace_back();
+      change.key = unmatched_key(impl_->partition, key);
+      if (rows.unmatched) change.bytes = encode(*rows.unmatched);
+    }
+  }
+  for (const Change& change : changes) {
+    if (change.bytes) {
+      batch.put(Space::Ledger, change.key, *change.bytes);
+    } else {
+      batch.erase(Space::Ledger, change.key);
+    }
+  }
+  impl_->rows.clear();
+  impl_->changed.clear();
+  return changes;
+}
+
+bool ledger_expired(std::string_view key, std::string_view value, Time stream_time) {
+  if (key.size() < 4) return false;
+  if (key[3] == 'u') {
+    const auto row = decode_unmatched(value);
+    return row && start_of_minute(row->event_minute) + kUnmatchedKept <= stream_time;
+  }
+  if (key[3] != 'm') return false;
+  ByteReader bytes(value);
+  bytes.fixed<char>();
+  bytes.varint();
+  bytes.fixed<std::uint16_t>();
+  bytes.signed_varint();
+  bytes.fixed<std::uint64_t>();
+  bytes.signed_varint();
+  const auto expires = static_cast<Minute>(bytes.signed_varint());
+  return bytes.ok() && start_of_minute(expires) <= stream_time;
+}
+
+}  // namespace vigie

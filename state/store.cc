@@ -1,0 +1,323 @@
+#include "state/store.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <utility>
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+namespace vigie {
+namespace {
+
+constexpr std::array<const char*, kSpaces> kFamilies = {"meta",     "log",     "latest", "ledger",
+                                                        "counters", "authors", "queues"};
+// Raised when the grammar of any space changes in a way that an older program cannot read.
+constexpr std::string_view kFormat = "1";
+constexpr std::string_view kFormatKey =
+    "\x01"
+    "format";
+
+std::size_t index(Space space) {
+  return static_cast<std::size_t>(space);
+}
+
+rocksdb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+std::string_view view(const rocksdb::Slice& text) {
+  return {text.data(), text.size()};
+}
+
+Error error_of(std::string_view doing, const rocksdb::Status& status) {
+  const Code code = status.IsCorruption() ? Code::Corrupt : Code::Unavailable;
+  return {code, fmt::format("store: {}: {}", doing, status.ToString())};
+}
+
+// Lets the owner of the store say which keys are past their time.
+class DropFilter : public rocksdb::CompactionFilter {
+ public:
+  DropFilter(Space space,
+             const std::function<bool(Space, std::string_view, std::string_view)>& drop)
+      : space_(space), drop_(drop) {}
+  const char* Name() const override { return "vigie.drop"; }
+  bool Filter(int, const rocksdb::Slice& key, const rocksdb::Slice& value, std::string*,
+              bool*) const override {
+    return drop_(space_, view(key), view(value));
+  }
+
+ private:
+  Space space_;
+  const std::function<bool(Space, std::string_view, std::string_view)>& drop_;
+};
+
+}  // namespace
+
+struct StoreBatch::Impl {
+  // The families belong to a database; a batch is not bound to one, so it keeps its own list and is
+  // translated when it is written.
+  struct Change {
+    enum class Kind : std::uint8_t { Put, Erase, EraseRange } kind;
+    Space space;
+    std::string key;
+    std::string value;
+  };
+  std::vector<Change> changes;
+  std::size_t bytes = 0;
+};
+
+StoreBatch::StoreBatch() : impl_(std::make_unique<Impl>()) {}
+StoreBatch::~StoreBatch() = default;
+StoreBatch::StoreBatch(StoreBatch&& other) noexcept : impl_(std::move(other.impl_)) {}
+StoreBatch& StoreBatch::operator=(StoreBatch&& other) noexcept {
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+void StoreBatch::put(Space space, std::string_view key, std::string_view value) {
+  impl_->changes.push_back({Impl::Change::Kind::Put, space, std::string(key), std::string(value)});
+  impl_->bytes += key.size() + value.size();
+}
+
+void StoreBatch::erase(Space space, std::string_view key) {
+  impl_->changes.push_back({Impl::Change::Kind::Erase, space, std::string(key), {}});
+  impl_->bytes += key.size();
+}
+
+void StoreBatch::erase_range(Space space, std::string_view begin, std::string_view end) {
+  impl_->changes.push_back(
+      {Impl::Change::Kind::EraseRange, space, std::string(begin), std::string(end)});
+  impl_->bytes += begin.size() + end.size();
+}
+
+void StoreBatch::append(const StoreBatch& other) {
+  impl_->changes.insert(impl_->changes.end(), other.impl_->changes.begin(),
+                        other.impl_->changes.end());
+  impl_->bytes += other.impl_->bytes;
+}
+
+bool StoreBatch::empty() const {
+  return impl_ == nullptr || impl_->changes.empty();
+}
+
+std::size_t StoreBatch::bytes() const {
+  return impl_->bytes;
+}
+
+void StoreBatch::clear() {
+  impl_->changes.clear();
+  impl_->bytes = 0;
+}
+
+struct Store::Impl {
+  StoreOptions options;
+  std::array<std::unique_ptr<DropFilter>, kSpaces> filters;
+  std::array<rocksdb::ColumnFamilyHandle*, kSpaces> families{};
+  std::unique_ptr<rocksdb::DB> db;
+  std::shared_ptr<rocksdb::Cache> cache;
+  std::atomic<bool> broken{false};
+
+  ~Impl() {
+    if (!db) return;
+    for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
+    db->Close().PermitUncheckedError();
+  }
+
+  rocksdb::ColumnFamilyOptions family_options(Space space) {
+    rocksdb::ColumnFamilyOptions family;
+    rocksdb::BlockBasedTableOptions table;
+    table.block_cache = cache;
+    table.cache_index_and_filter_blocks = true;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    table.block_size = std::size_t{16} << 10;
+    table.format_version = 5;
+    family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    family.compression = rocksdb::kLZ4Compression;
+    family.bottommost_compression = rocksdb::kZSTD;
+    family.level_compaction_dynamic_level_bytes = true;
+    // The log and the texts are most of what is written: they get the larger buffers.
+    const bool large = space == Space::Log || space == Space::Latest;
+    family.write_buffer_size = options.write_buffer_bytes / (large ? 4 : 8);
+    family.max_write_buffer_number = 3;
+    family.periodic_compaction_seconds = 6 * 3600;
+    if (options.drop &&
+        (space == Space::Ledger || space == Space::Counters || space == Space::Authors)) {
+      filters[index(space)] = std::make_unique<DropFilter>(space, options.drop);
+      family.compaction_filter = filters[index(space)].get();
+    }
+    return family;
+  }
+};
+
+Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& directory,
+                                           const StoreOptions& options) {
+  std::error_code made;
+  if (!options.read_only) std::filesystem::create_directories(directory, made);
+  if (made) {
+    return fail(Code::Unavailable,
+                fmt::format("store: cannot create {}: {}", directory.string(), made.message()));
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->options = options;
+  impl->cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  rocksdb::DBOptions db_options;
+  db_options.create_if_missing = true;
+  db_options.create_missing_column_families = true;
+  db_options.max_background_jobs = 2;
+  db_options.max_total_wal_size = std::uint64_t{64} << 20;
+  db_options.db_write_buffer_size = options.write_buffer_bytes;
+  db_options.max_open_files = 512;
+  db_options.bytes_per_sync = std::uint64_t{1} << 20;
+  db_options.wal_bytes_per_sync = std::uint64_t{1} << 20;
+  db_options.avoid_unnecessary_blocking_io = true;
+  db_options.keep_log_file_num = 4;
+  db_options.max_log_file_size = std::size_t{8} << 20;
+  db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
+      {rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions{}}};
+  for (std::size_t i = 0; i < kSpaces; ++i) {
+    descriptors.emplace_back(kFamilies[i], impl->family_options(static_cast<Space>(i)));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      options.read_only
+          ? rocksdb::DB::OpenForReadOnly(db_options, directory.string(), descriptors, &handles, &db)
+          : rocksdb::DB::Open(db_options, directory.string(), descriptors, &handles, &db);
+  if (!status.ok()) {
+    Error error = error_of(fmt::format("cannot open {}", directory.string()), status);
+    if (error.code == Code::Corrupt) error.message += "; restore it from a backup";
+    return std::unexpected(std::move(error));
+  }
+  impl->db.reset(db);
+  db->DestroyColumnFamilyHandle(handles[0]);
+  std::copy(handles.begin() + 1, handles.end(), impl->families.begin());
+
+  auto store = std::unique_ptr<Store>(new Store(std::move(impl)));
+  auto format = store->get(Space::Meta, kFormatKey);
+  if (!format) return std::unexpected(std::move(format.error()));
+  if (*format && **format != kFormat) {
+    return fail(Code::Corrupt, fmt::format("store: {} has format {}; this program reads format {}",
+                                           directory.string(), **format, kFormat));
+  }
+  if (!*format && !options.read_only) {
+    StoreBatch batch;
+    batch.put(Space::Meta, kFormatKey, kFormat);
+    auto written = store->write(batch, Durability::Synced);
+    if (!written) return std::unexpected(std::move(written.error()));
+  }
+  return store;
+}
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+Result<std::optional<std::string>> Store::get(Space space, std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status =
+      impl_->db->Get(rocksdb::ReadOptions{}, impl_->families[index(space)], slice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return std::unexpected(error_of("cannot read", status));
+  return std::optional<std::string>{std::move(value)};
+}
+
+Result<std::vector<std::optional<std::string>>> Store::get_many(
+    Space space, std::span<const std::string_view> keys) const {
+  std::vector<std::optional<std::string>> answers(keys.size());
+  if (keys.empty()) return answers;
+  std::vector<rocksdb::Slice> slices;
+  slices.reserve(keys.size());
+  for (const std::string_view key : keys) slices.push_back(slice(key));
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  impl_->db->MultiGet(rocksdb::ReadOptions{}, impl_->families[index(space)], keys.size(),
+                      slices.data(), values.data(), statuses.data(), false);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    if (!statuses[i].ok()) return std::unexpected(error_of("cannot read", statuses[i]));
+    answers[i].emplace(values[i].data(), values[i].size());
+  }
+  return answers;
+}
+
+Result<void> Store::scan(
+    Space space, std::string_view begin, std::string_view end,
+    const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  rocksdb::ReadOptions options;
+  const rocksdb::Slice upper = slice(end);
+  if (!end.empty()) options.iterate_upper_bound = &upper;
+  const std::unique_ptr<rocksdb::Iterator> it(
+      impl_->db->NewIterator(options, impl_->families[index(space)]));
+  for (it->Seek(slice(begin)); it->Valid(); it->Next()) {
+    if (!visit(view(it->key()), view(it->value()))) return {};
+  }
+  if (!it->status().ok()) return std::unexpected(error_of("cannot scan", it->status()));
+  return {};
+}
+
+Result<void> Store::write(StoreBatch& batch, Durability durability) {
+  if (impl_->broken.load()) {
+    return fail(Code::Unavailable, "store: an earlier write failed; restart to go on");
+  }
+  using Kind = StoreBatch::Impl::Change::Kind;
+  rocksdb::WriteBatch changes(batch.impl_->bytes + batch.impl_->changes.size() * 16);
+  for (const StoreBatch::Impl::Change& change : batch.impl_->changes) {
+    rocksdb::ColumnFamilyHandle* family = impl_->families[index(change.space)];
+    const rocksdb::Status status =
+        change.kind == Kind::Put     ? changes.Put(family, change.key, change.value)
+        : change.kind == Kind::Erase ? changes.Delete(family, change.key)
+                                     : changes.DeleteRange(family, change.key, change.value);
+    if (!status.ok()) return std::unexpected(error_of("cannot collect a write", status));
+  }
+  rocksdb::WriteOptions options;
+  options.sync = durability == Durability::Synced;
+  const rocksdb::Status status = impl_->db->Write(options, &changes);
+  if (status.ok()) return {};
+  impl_->broken = true;
+  return std::unexpected(error_of("cannot write", status));
+}
+
+std::uint64_t Store::disk_bytes() const {
+  std::uint64_t total = 0;
+  for (rocksdb::ColumnFamilyHandle* family : impl_->families) {
+    std::uint64_t bytes = 0;
+    if (impl_->db->GetIntProperty(family, rocksdb::DB::Properties::kTotalSstFilesSize, &bytes)) {
+      total += bytes;
+    }
+  }
+  return total;
+}
+
+std::uint64_t Store::memory_bytes() const {
+  std::uint64_t total = impl_->cache->GetUsage();
+  for (rocksdb::ColumnFamilyHandle* family : impl_->families) {
+    std::uint64_t bytes = 0;
+    if (impl_->db->GetIntProperty(family, rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes)) {
+      total += bytes;
+    }
+  }
+  return total;
+}
+
+Result<void> Store::verify() const {
+  const rocksdb::Status status = impl_->db->VerifyChecksum();
+  if (!status.ok()) return std::unexpected(error_of("checksum", status));
+  return {};
+}
+
+std::string prefix_end(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && end.back() == '\xff') end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(end.back() + 1);
+  return end;
+}
+
+}  // namespace vigie

@@ -1,0 +1,4 @@
+vigie_test(state
+  SOURCES unit/state/authors_test.cc unit/state/counters_test.cc unit/state/cut_test.cc
+    unit/state/ledger_test.cc unit/state/store_test.cc
+  DEPS vigie::state)

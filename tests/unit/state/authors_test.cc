@@ -1,0 +1,101 @@
+#include "state/authors.h"
+
+#include <gtest/gtest.h>
+
+#include "state/cut.h"
+#include "tests/fakes/scratch_store.h"
+
+namespace vigie {
+namespace {
+
+AuthorKey author(std::uint8_t n, std::uint8_t m = 0) {
+  AuthorKey key{};
+  key[0] = n;
+  key[1] = m;
+  return key;
+}
+
+void write(Store& store, Authors& authors) {
+  StoreBatch batch;
+  ASSERT_TRUE(authors.flush(batch));
+  ASSERT_TRUE(store.write(batch, Durability::Buffered));
+}
+
+TEST(Authors, AreNewOnceAlsoWithinABatch) {
+  ScratchStore store;
+  Authors authors(*store);
+  EXPECT_TRUE(*authors.is_new(author(1)));
+
+  authors.saw(author(1), Time{});
+
+  EXPECT_FALSE(*authors.is_new(author(1)));
+  write(*store, authors);
+  EXPECT_FALSE(*authors.is_new(author(1)));
+  EXPECT_FALSE(*Authors(*store).is_new(author(1)));
+  EXPECT_TRUE(*authors.is_new(author(2)));
+}
+
+TEST(Authors, AreHiddenPerPartitionUntilShownAgain) {
+  ScratchStore store;
+  Authors authors(*store);
+  authors.set_hidden(Partition{1}, author(1), true);
+  write(*store, authors);
+  EXPECT_TRUE(*authors.hidden(Partition{1}, author(1)));
+  EXPECT_FALSE(*authors.hidden(Partition{2}, author(1)));
+
+  authors.set_hidden(Partition{1}, author(1), false);
+
+  EXPECT_FALSE(*authors.hidden(Partition{1}, author(1)));
+}
+
+TEST(Authors, IndexTheirMessages) {
+  ScratchStore store;
+  Authors authors(*store);
+  authors.add_message(Partition{0}, author(1), "x/2");
+  authors.add_message(Partition{0}, author(1), "x/1");
+  authors.add_message(Partition{0}, author(2), "x/3");
+  authors.add_message(Partition{1}, author(1), "x/4");
+  write(*store, authors);
+  authors.remove_message(Partition{0}, author(1), "x/2");
+  write(*store, authors);
+
+  EXPECT_EQ(*authors.messages_of(Partition{0}, author(1)), std::vector<std::string>{"x/1"});
+}
+
+TEST(AuthorSets, TakeBackWhatTheyCounted) {
+  ScratchStore store;
+  Authors authors(*store);
+  const Series theme{Dimension::Theme, "t"};
+  authors.count(Partition{0}, theme, 5, author(1), 1);
+  authors.count(Partition{0}, theme, 5, author(1), 1);
+  authors.count(Partition{0}, theme, 5, author(2), 1);
+  write(*store, authors);
+  authors.count(Partition{0}, theme, 5, author(1), -1);
+  authors.count(Partition{0}, theme, 5, author(2), -1);
+
+  StoreBatch batch;
+  const auto changes = authors.flush(batch);
+
+  ASSERT_TRUE(changes);
+  ASSERT_EQ(changes->size(), 1U);
+  EXPECT_EQ((*changes)[0].authors.size(), 1U);
+}
+
+TEST(AuthorSets, StayBounded) {
+  ScratchStore store;
+  Authors authors(*store);
+  for (int i = 0; i < 400; ++i) {
+    authors.count(Partition{0}, {Dimension::Theme, "t"}, 5,
+                  author(static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8)), 1);
+  }
+
+  StoreBatch batch;
+  const auto changes = authors.flush(batch);
+
+  ASSERT_TRUE(changes);
+  EXPECT_EQ((*changes)[0].authors.size(), Cut::kAuthors);
+  EXPECT_LT(batch.bytes(), 1000U);
+}
+
+}  // namespace
+}  // namespace vigie

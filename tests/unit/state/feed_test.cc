@@ -1,0 +1,97 @@
+#include "state/feed.h"
+
+#include <gtest/gtest.h>
+
+namespace vigie {
+namespace {
+
+constexpr Partition kZero{0};
+constexpr Partition kOne{1};
+
+TEST(Feed, GivesAFollowerEachLaterEventOnce) {
+  Feed feed(10);
+  const std::string start = feed.read("", 10)->last_id;
+  feed.push(kZero, 1, "item", "a");
+  feed.push(kOne, 1, "item", "b");
+  feed.push(kZero, 2, "item", "c");
+
+  const Feed::Page first = *feed.read(start, 2);
+  const Feed::Page second = *feed.read(first.last_id, 2);
+  const Feed::Page third = *feed.read(second.last_id, 2);
+
+  ASSERT_EQ(first.events.size(), 2U);
+  EXPECT_EQ(first.events[0].data, "a");
+  EXPECT_EQ(first.events[1].data, "b");
+  EXPECT_EQ(first.events[1].id, "0:1,1:1");
+  ASSERT_EQ(second.events.size(), 1U);
+  EXPECT_EQ(second.events[0].id, "0:2,1:1");
+  EXPECT_TRUE(third.events.empty());
+  EXPECT_FALSE(third.reset);
+}
+
+TEST(Feed, TellsAFollowerWhoIsTooFarBehindToStartAnew) {
+  Feed feed(2);
+  for (Offset next = 1; next <= 4; ++next) feed.push(kZero, next, "item", "x");
+
+  EXPECT_TRUE(feed.read("0:1", 10)->reset);
+  EXPECT_EQ(feed.read("0:1", 10)->last_id, "0:4");
+  EXPECT_FALSE(feed.read("0:2", 10)->reset);
+  EXPECT_EQ(feed.read("0:2", 10)->events.size(), 2U);
+}
+
+TEST(Feed, DoesNotVouchForWhatCameBeforeItsFirstRecord) {
+  Feed feed(10);
+  feed.push(kZero, 101, "item", "x");
+
+  EXPECT_TRUE(feed.read("0:99", 10)->reset);
+  EXPECT_EQ(feed.read("0:100", 10)->events.size(), 1U);
+}
+
+TEST(Feed, TakesIdsOfANodeThatReadThePartitionsInAnotherOrder) {
+  Feed feed(10);
+  feed.push(kOne, 1, "item", "b");
+  feed.push(kZero, 1, "item", "a");
+  feed.push(kZero, 2, "item", "c");
+
+  const Feed::Page page = *feed.read("0:1", 10);
+
+  ASSERT_EQ(page.events.size(), 2U);
+  EXPECT_EQ(page.events[0].data, "b");
+  EXPECT_EQ(page.events[0].id, "0:1,1:1");
+  EXPECT_EQ(page.events[1].data, "c");
+}
+
+TEST(Feed, PassesOverRecordsThatMakeNoEventAndRepeats) {
+  Feed feed(10);
+  feed.push(kZero, 1, "item", "a");
+  feed.push(kZero, 1, "item", "a");
+  feed.push(kZero, 7, "", "");
+
+  const Feed::Page page = *feed.read("0:0", 10);
+
+  EXPECT_EQ(page.events.size(), 1U);
+  EXPECT_EQ(page.last_id, "0:7");
+}
+
+TEST(Feed, RefusesWhatIsNoId) {
+  const Feed feed(10);
+  for (const char* text : {"x", "0", "0:", ":1", "0:1,", "0:1,0:2", "1:1,0:1", "-1:3", "0:-3",
+                           "0:99999999999999999999", "99999999999:1", "0:1 ", "0:1;1:1"}) {
+    EXPECT_EQ(feed.read(text, 1).error().code, Code::Invalid) << text;
+  }
+}
+
+TEST(Feed, WakesUntilUnsubscribed) {
+  Feed feed(10);
+  int woken = 0;
+  const auto unsubscribe = feed.subscribe([&] { ++woken; });
+  feed.push(kZero, 1, "item", "a");
+  feed.push(kZero, 2, "", "");
+  unsubscribe();
+  feed.push(kZero, 3, "item", "a");
+
+  EXPECT_EQ(woken, 1);
+}
+
+}  // namespace
+}  // namespace vigie

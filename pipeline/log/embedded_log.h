@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "pipeline/core/clock.h"
+#include "pipeline/log/event_log.h"
+
+namespace vigie {
+
+struct EmbeddedOptions {
+  std::int32_t partitions = 1;  // of `mentions` and what lies beside it
+  std::chrono::hours mentions_retention{72};
+  std::uint64_t mentions_max_bytes = std::uint64_t{20} << 30;
+  Durability durability = Durability::Synced;
+  // When records were written, for trimming by age. Empty: nothing is ever trimmed.
+  Clock clock = system_clock();
+  // Sees every record in commit order, after it is durable, from the committing thread.
+  std::function<void(const Record&)> observer;
+};
+
+// The log of a team with one machine: records, state and offsets lie in one store, and a commit is
+// one write of it. Callers that wait together are written together. What is past its age or beyond
+// the size limit is dropped once a minute of the clock, by whoever commits next.
+class EmbeddedLog : public EventLog {
+ public:
+  // `store` outlives the log. Invalid when the log was made with another number of partitions.
+  static Result<std::unique_ptr<EmbeddedLog>> open(EmbeddedOptions options, Store& store);
+  ~EmbeddedLog() override;
+
+  std::int32_t partitions(Topic topic) const override;
+  Result<void> append(std::vector<Record> records) override;
+  // A reader has all partitions; it may be made once a group at a time.
+  Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options, Store& store) override;
+  Result<std::optional<std::string>> latest(Topic topic, std::string_view key) override;
+  Result<void> healthy() override;
+
+  struct Impl;  // private to embedded_log.cc
+
+ private:
+  explicit EmbeddedLog(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vigie

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/ids.h"
+#include "state/store.h"
+
+namespace vigie {
+
+enum class Topic : std::uint8_t {
+  Mentions = 1,
+  Tagged,
+  Conversations,
+  QueueSocial,
+  QueueCommunity,
+  Ledger,
+  Counters,
+  CountersLong,
+  Authors,
+  Alerts,
+  Cursors,
+  Deadletter,
+};
+
+struct TopicInfo {
+  Topic topic;
+  std::string_view name;   // without the prefix: "mentions", "queue.social"
+  bool compacted = false;  // keeps the newest value of each key; no value = tombstone
+  bool with_mentions =
+      false;  // has as many partitions as `mentions`, and a key lands in the same one
+  std::chrono::hours retention{};  // zero: for ever
+};
+
+// Every topic there is, in the order of the enum.
+std::span<const TopicInfo> all_topics();
+const TopicInfo& info(Topic topic);
+
+// A record to be written. No value is a tombstone.
+struct Record {
+  Topic topic = Topic::Mentions;
+  Partition partition{};
+  std::string key;
+  std::optional<std::string> value;
+};
+
+// A record as read; views are valid until the reader's next poll.
+struct LogRecord {
+  Partition partition{};
+  Offset offset = 0;
+  std::string_view key;
+  std::optional<std::string_view> value;
+};
+
+// What a batch of records causes. All of it becomes true, or none.
+struct Effects {
+  std::vector<Record> outputs;
+  StoreBatch state;
+  // Next offset of each partition the batch read.
+  std::vector<std::pair<Partition, Offset>> next;
+};
+
+// Reads one topic in order within each partition. One thread.
+class LogReader {
+ public:
+  virtual ~LogReader() = default;
+
+  // Waits up to `wait` for records and returns at most `max`. Empty: nothing came. Unavailable: try
+  // again; Corrupt: stop. Throttled by nobody.
+  virtual Result<std::span<const LogRecord>> poll(std::size_t max,
+                                                  std::chrono::milliseconds wait) = 0;
+
+  // Makes the effects of what was polled true, with the offsets to go on from, and returns once
+  // they are durable. After a failure the reader is broken: nothing more may be committed through
+  // it.
+  virtual Result<void> commit(Effects effects) = 0;
+
+  // The partitions this reader reads now. Changes only inside poll.
+  virtual std::vector<Partition> partitions() const = 0;
+
+  // Next offset to be polled and end of the partition, for lag.
+  virtual std::pair<Offset, Offset> position(Partition partition) const = 0;
+};
+
+struct ReadOptions {
+  // Names the committed offsets.
+  std::string group;
+  // Partitions are shared out among the readers of the group, over all machines; else this reader
+  // has all of them.
+  bool shared = false;
+  // Starts this many records before the committed offset of each partition (as far as they are
+  // kept).
+  Offset rewind = 0;
+  // Where a group that never committed begins: the oldest record, or (false) the end.
+  bool from_oldest = true;
+};
+
+// Mentions and all that follows from them, in order. Two implementations: Kafka and the embedded
+// log. Any thread may call it.
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  virtual std::int32_t partitions(Topic topic) const = 0;
+
+  // Writes the records and returns once they are durable. Records of Topic::Cursors become durable
+  // only together with the others or after them. The records of one partition keep their order.
+  // After a failure some may have been written (the ledger drops what is sent again).
+  virtual Result<void> append(std::vector<Record> records) = 0;
+
+  // A reader whose commits put `Effects::state` into `store` with the offsets, in one write. The
+  // store outlives the reader. Embedded: the store is the log's own.
+  virtual Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options,
+                                                  Store& store) = 0;
+
+  // Newest value of a key of Cursors, Alerts or Authors; empty when there is none.
+  virtual Result<std::optional<std::string>> latest(Topic topic, std::string_view key) = 0;
+
+  // Unavailable when the log cannot take records now; the message says why. For readiness.
+  virtual Result<void> healthy() = 0;
+};
+
+// Where the newest value of a key of a compacted topic lies in Space::Latest: version(1) topic(1)
+// key. The embedded log writes there; with Kafka the view folds the topics it serves into the same
+// place.
+std::string latest_key(Topic topic, std::string_view key);
+
+// The partition of a record with this key in a topic of `log`.
+Partition partition_for(const EventLog& log, Topic topic, std::string_view key);
+
+}  // namespace vigie

@@ -1,0 +1,162 @@
+#include "pipeline/log/kafka_handle.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <spdlog/spdlog.h>
+
+namespace vigie {
+namespace {
+
+// What correctness rests on. A user's property may not replace it.
+constexpr std::array<std::string_view, 24> kReserved = {"bootstrap.servers",
+                                                        "metadata.broker.list",
+                                                        "client.id",
+                                                        "group.id",
+                                                        "group.instance.id",
+                                                        "enable.idempotence",
+                                                        "acks",
+                                                        "request.required.acks",
+                                                        "enable.auto.commit",
+                                                        "auto.commit.enable",
+                                                        "enable.auto.offset.store",
+                                                        "isolation.level",
+                                                        "auto.offset.reset",
+                                                        "partition.assignment.strategy",
+                                                        "transactional.id",
+                                                        "enable.partition.eof",
+                                                        "message.timeout.ms",
+                                                        "delivery.timeout.ms",
+                                                        "session.timeout.ms",
+                                                        "socket.timeout.ms",
+                                                        "compression.type",
+                                                        "compression.codec",
+                                                        "linger.ms",
+                                                        "queue.buffering.max.ms"};
+
+void log_line(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
+  // librdkafka warns about each consumer property in a producer; one map serves both.
+  if (std::string_view(facility) == "CONFWARN") return;
+  constexpr int kWarning = 4;
+  constexpr int kError = 3;
+  if (level > kWarning) return;
+  const auto severity = level <= kError ? spdlog::level::err : spdlog::level::warn;
+  spdlog::log(severity, "kafka client={} {}: {}", rd_kafka_name(handle), facility, text);
+}
+
+Result<void> set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
+  // librdkafka's own text repeats the value, which may be a secret.
+  switch (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), nullptr, 0)) {
+    case RD_KAFKA_CONF_OK:
+      return {};
+    case RD_KAFKA_CONF_UNKNOWN:
+      return fail(Code::Invalid, fmt::format("kafka: librdkafka knows no property `{}`", name));
+    default:
+      return fail(Code::Invalid,
+                  fmt::format("kafka: librdkafka refuses the value of property `{}`", name));
+  }
+}
+
+}  // namespace
+
+void KafkaFree::operator()(rd_kafka_t* handle) const {
+  rd_kafka_destroy(handle);
+}
+
+void KafkaFree::operator()(rd_kafka_conf_t* conf) const {
+  rd_kafka_conf_destroy(conf);
+}
+
+void KafkaFree::operator()(rd_kafka_topic_partition_list_t* list) const {
+  rd_kafka_topic_partition_list_destroy(list);
+}
+
+Result<KafkaConf> kafka_conf(const KafkaOptions& options,
+                             const std::map<std::string, std::string>& fixed) {
+  KafkaConf conf(rd_kafka_conf_new());
+  rd_kafka_conf_set_log_cb(conf.get(), log_line);
+  const std::map<std::string, std::string> defaults = {
+      {"bootstrap.servers", options.bootstrap},
+      {"client.id", options.client_id},
+      {"socket.timeout.ms", fmt::to_string(options.request_timeout.count())},
+      {"reconnect.backoff.max.ms", "1000"},  // 10 s by default: too long after a restart
+  };
+  for (const auto& [name, value] : defaults) {
+    if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
+  }
+  for (const auto& [name, value] : options.properties) {
+    if (std::ranges::find(kReserved, name) != kReserved.end()) {
+      return fail(Code::Invalid, fmt::format("kafka: property `{}` cannot be set: vigie sets it "
+                                             "itself",
+                                             name));
+    }
+    if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
+  }
+  for (const auto& [name, value] : fixed) {
+    if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
+  }
+  return conf;
+}
+
+Result<KafkaHandle> kafka_handle(KafkaConf conf, KafkaRole role) {
+  std::array<char, 256> reason{};
+  rd_kafka_t* handle =
+      rd_kafka_new(role == KafkaRole::Producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(),
+                   reason.data(), reason.size());
+  if (handle == nullptr) {
+    return fail(Code::Invalid, fmt::format("kafka: cannot make a client: {}", reason.data()));
+  }
+  conf.release();  // the handle owns it now
+  return KafkaHandle(handle);
+}
+
+Code kafka_code(int error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+      return Code::Denied;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      return Code::Invalid;
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:  // the broker's checksum failed: the network's fault
+    default:
+      return Code::Unavailable;
+  }
+}
+
+Error kafka_error(std::string_view what, int error) {
+  const auto code = static_cast<rd_kafka_resp_err_t>(error);
+  return Error{kafka_code(error), fmt::format("kafka: {}: {} ({})", what, rd_kafka_err2str(code),
+                                              rd_kafka_err2name(code))};
+}
+
+std::string kafka_topic(const KafkaOptions& options, Topic topic) {
+  return options.topic_prefix + std::string(info(topic).name);
+}
+
+std::string printable_key(std::string_view key) {
+  constexpr std::size_t kShown = 80;
+  std::string out;
+  for (const char c : key.substr(0, kShown)) {
+    if (c >= ' ' && c <= '~') {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  if (key.size() > kShown) out += "...";
+  return out;
+}
+
+}  // namespace vigie

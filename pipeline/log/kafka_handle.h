@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/core/error.h"
+#include "pipeline/log/event_log.h"
+#include "pipeline/log/kafka_log.h"
+
+typedef struct rd_kafka_s rd_kafka_t;
+typedef struct rd_kafka_conf_s rd_kafka_conf_t;
+typedef struct rd_kafka_topic_partition_list_s rd_kafka_topic_partition_list_t;
+
+namespace vigie {
+
+struct KafkaFree {
+  void operator()(rd_kafka_t* handle) const;
+  void operator()(rd_kafka_conf_t* conf) const;
+  void operator()(rd_kafka_topic_partition_list_t* list) const;
+};
+using KafkaConf = std::unique_ptr<rd_kafka_conf_t, KafkaFree>;
+using KafkaHandle = std::unique_ptr<rd_kafka_t, KafkaFree>;
+using KafkaOffsets = std::unique_ptr<rd_kafka_topic_partition_list_t, KafkaFree>;
+
+enum class KafkaRole : std::uint8_t { Producer, Consumer };
+
+// The options as librdkafka takes them, then `fixed`, which the user's properties may not name.
+// Invalid names the property that is refused, never its value.
+Result<KafkaConf> kafka_conf(const KafkaOptions& options,
+                             const std::map<std::string, std::string>& fixed);
+
+// A handle made of the configuration. `opaque` is what librdkafka's callbacks get.
+Result<KafkaHandle> kafka_handle(KafkaConf conf, KafkaRole role);
+
+// What to do about an error of librdkafka (an rd_kafka_resp_err_t).
+Code kafka_code(int error);
+
+// `what` failed, with librdkafka's reason.
+Error kafka_error(std::string_view what, int error);
+
+// The topic's name in Kafka.
+std::string kafka_topic(const KafkaOptions& options, Topic topic);
+
+// A key as it may stand in a message: printable and short.
+std::string printable_key(std::string_view key);
+
+}  // namespace vigie

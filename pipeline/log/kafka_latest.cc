@@ -1,0 +1,122 @@
+#include "pipeline/log/kafka_latest.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+Result<KafkaHandle> consumer(const KafkaOptions& options, const std::string& isolation) {
+  auto conf = kafka_conf(options, {{"group.id", options.topic_prefix + "latest"},
+                                   {"enable.auto.commit", "false"},
+                                   {"enable.auto.offset.store", "false"},
+                                   {"isolation.level", isolation},
+                                   // The oldest kept record of each key is enough.
+                                   {"auto.offset.reset", "earliest"},
+                                   {"enable.partition.eof", "true"}});
+  if (!conf) return std::unexpected(conf.error());
+  auto handle = kafka_handle(std::move(*conf), KafkaRole::Consumer);
+  if (handle) rd_kafka_poll_set_consumer(handle->get());
+  return handle;
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition partition,
+                                                    std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  if (auto connected = connect(); !connected) return std::unexpected(connected.error());
+  const Place place{kafka_topic(options_, topic), partition};
+  Offset oldest = 0;
+  Offset end = 0;
+  const auto error =
+      rd_kafka_query_watermark_offsets(ends_.get(), place.first.c_str(), number(partition), &oldest,
+                                       &end, static_cast<int>(options_.request_timeout.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::unexpected(
+        kafka_error(fmt::format("end of {}/{}", place.first, number(partition)), error));
+  }
+  if (const auto [at, fresh] = tables_.try_emplace(place); fresh) {
+    if (auto assigned = assign(); !assigned) {
+      tables_.erase(at);
+      return std::unexpected(assigned.error());
+    }
+  }
+  if (auto read = read_to(place, end); !read) return std::unexpected(read.error());
+  const Table& table = tables_.at(place);
+  const auto at = table.values.find(key);
+  if (at == table.values.end()) return std::nullopt;
+  return at->second;
+}
+
+// Two handles: on one that reads only what is committed, the end of a partition stops before an
+// open transaction, and a value that is committed but not yet marked so would be missed.
+Result<void> KafkaLatest::connect() {
+  if (records_ != nullptr) return {};
+  auto ends = consumer(options_, "read_uncommitted");
+  if (!ends) return std::unexpected(ends.error());
+  auto records = consumer(options_, "read_committed");
+  if (!records) return std::unexpected(records.error());
+  ends_ = std::move(*ends);
+  records_ = std::move(*records);
+  return {};
+}
+
+Result<void> KafkaLatest::assign() {
+  const KafkaOffsets list(rd_kafka_topic_partition_list_new(static_cast<int>(tables_.size())));
+  for (const auto& [place, table] : tables_) {
+    rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), number(place.second))
+        ->offset = table.next;
+  }
+  if (const auto error = rd_kafka_assign(records_.get(), list.get())) {
+    return std::unexpected(kafka_error("assign compacted topics", error));
+  }
+  return {};
+}
+
+Result<void> KafkaLatest::read_to(const Place& place, Offset end) {
+  const auto deadline = Clock::now() + options_.request_timeout;
+  while (tables_.at(place).next < end) {
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) {
+      return fail(Code::Unavailable, fmt::format("kafka: {}/{}: its end was not reached in time",
+                                                 place.first, number(place.second)));
+    }
+    rd_kafka_message_t* message =
+        rd_kafka_consumer_poll(records_.get(), static_cast<int>(left.count()));
+    if (message == nullptr) continue;
+    const std::unique_ptr<rd_kafka_message_t, void (*)(rd_kafka_message_t*)> owner(
+        message, rd_kafka_message_destroy);
+    if (message->rkt == nullptr) {
+      return std::unexpected(kafka_error("read compacted topics", message->err));
+    }
+    const auto at =
+        tables_.find(Place{rd_kafka_topic_name(message->rkt), Partition{message->partition}});
+    if (at == tables_.end()) continue;
+    Table& table = at->second;
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      table.next = std::max(table.next, message->offset);
+      continue;
+    }
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return std::unexpected(kafka_error(fmt::format("read {}", place.first), message->err));
+    }
+    table.next = std::max(table.next, message->offset + 1);
+    std::string key;
+    if (message->key != nullptr)
+      key.assign(static_cast<const char*>(message->key), message->key_len);
+    if (message->payload == nullptr) {
+      table.values.erase(key);
+    } else {
+      table.values[key].assign(static_cast<const char*>(message->payload), message->len);
+    }
+  }
+  return {};
+}
+
+}  // namespace vigie

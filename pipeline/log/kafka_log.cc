@@ -1,0 +1,165 @@
+#include "pipeline/log/kafka_log.h"
+
+#include <mutex>
+#include <set>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include "pipeline/log/kafka_handle.h"
+#include "pipeline/log/kafka_latest.h"
+#include "pipeline/log/kafka_producer.h"
+#include "pipeline/log/kafka_reader.h"
+#include "pipeline/log/kafka_topics.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+// An answer from a broker counts for this long, and a question waits no longer for one.
+constexpr std::chrono::seconds kAnswerCounts{5};
+constexpr milliseconds kHealthWait{2'000};
+
+// The numbers of a group's readers in this process: a reader that is opened again after a restart
+// gets the name it had, and with it its partitions.
+class Slots {
+ public:
+  int take(const std::string& group) {
+    const std::lock_guard lock(mutex_);
+    std::set<int>& taken = taken_[group];
+    int slot = 0;
+    while (taken.contains(slot)) ++slot;
+    taken.insert(slot);
+    return slot;
+  }
+  void give_back(const std::string& group, int slot) {
+    const std::lock_guard lock(mutex_);
+    taken_[group].erase(slot);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::set<int>> taken_;
+};
+
+class SlotHold {
+ public:
+  SlotHold(Slots& slots, std::string group)
+      : slots_(slots), group_(std::move(group)), slot_(slots.take(group_)) {}
+  ~SlotHold() { slots_.give_back(group_, slot_); }
+  SlotHold(const SlotHold&) = delete;
+  SlotHold& operator=(const SlotHold&) = delete;
+  int slot() const { return slot_; }
+
+ private:
+  Slots& slots_;
+  std::string group_;
+  int slot_;
+};
+
+// A member of a group. Its slot is free again only after it has left.
+class SharedReader : public LogReader {
+ public:
+  SharedReader(std::unique_ptr<SlotHold> hold, std::unique_ptr<KafkaReader> reader)
+      : hold_(std::move(hold)), reader_(std::move(reader)) {}
+  Result<std::span<const LogRecord>> poll(std::size_t max, milliseconds wait) override {
+    return reader_->poll(max, wait);
+  }
+  Result<void> commit(Effects effects) override { return reader_->commit(std::move(effects)); }
+  std::vector<Partition> partitions() const override { return reader_->partitions(); }
+  std::pair<Offset, Offset> position(Partition partition) const override {
+    return reader_->position(partition);
+  }
+
+ private:
+  std::unique_ptr<SlotHold> hold_;
+  std::unique_ptr<KafkaReader> reader_;  // ends first
+};
+
+class OpenKafkaLog : public EventLog {
+ public:
+  OpenKafkaLog(KafkaOptions options, std::unique_ptr<KafkaProducer> producer,
+               std::map<Topic, std::int32_t> partitions)
+      : options_(std::move(options)),
+        producer_(std::move(producer)),
+        partitions_(std::move(partitions)),
+        latest_(options_) {}
+
+  std::int32_t partitions(Topic topic) const override { return partitions_.at(topic); }
+
+  Result<void> append(std::vector<Record> records) override { return producer_->send(records); }
+
+  Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options, Store& store) override;
+
+  Result<std::optional<std::string>> latest(Topic topic, std::string_view key) override {
+    return latest_.get(topic, partition_for(*this, topic, key), key);
+  }
+
+  Result<void> healthy() override;
+
+ private:
+  const KafkaOptions options_;
+  const std::unique_ptr<KafkaProducer> producer_;
+  const std::map<Topic, std::int32_t> partitions_;
+  KafkaLatest latest_;
+  Slots slots_;
+  std::mutex mutex_;  // guards what follows
+  Clock::time_point answered_ = Clock::now();
+};
+
+Result<std::unique_ptr<LogReader>> OpenKafkaLog::read(Topic topic, ReadOptions options,
+                                                      Store& store) {
+  KafkaReader::Source source{topic, partitions(topic), {}};
+  if (!options.shared) {
+    return KafkaReader::open(options_, std::move(source), std::move(options), *producer_, store);
+  }
+  auto hold = std::make_unique<SlotHold>(slots_, options.group);
+  if (!options_.instance_id.empty()) {
+    source.instance = fmt::format("{}-{}", options_.instance_id, hold->slot());
+  }
+  auto reader =
+      KafkaReader::open(options_, std::move(source), std::move(options), *producer_, store);
+  if (!reader) return std::unexpected(reader.error());
+  return std::make_unique<SharedReader>(std::move(hold), std::move(*reader));
+}
+
+Result<void> OpenKafkaLog::healthy() {
+  if (auto delivered = producer_->healthy(); !delivered) return delivered;
+  {
+    const std::lock_guard lock(mutex_);
+    if (Clock::now() - answered_ < kAnswerCounts) return {};
+  }
+  const auto handle = producer_->handle();
+  if (handle == nullptr) return fail(Code::Unavailable, "kafka: no producer");
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const auto error =
+      rd_kafka_metadata(handle.get(), 0, nullptr, &metadata, static_cast<int>(kHealthWait.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    Error out = kafka_error(fmt::format("no answer from {}", options_.bootstrap), error);
+    out.code = Code::Unavailable;
+    return std::unexpected(std::move(out));
+  }
+  rd_kafka_metadata_destroy(metadata);
+  const std::lock_guard lock(mutex_);
+  answered_ = Clock::now();
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EventLog>> KafkaLog::open(KafkaOptions options) {
+  if (options.bootstrap.empty()) return fail(Code::Invalid, "kafka: `bootstrap` is empty");
+  if (options.partitions < 1) return fail(Code::Invalid, "kafka: `partitions` must be at least 1");
+  auto producer = KafkaProducer::open(options);
+  if (!producer) return std::unexpected(producer.error());
+  const auto handle = (*producer)->handle();
+  if (handle == nullptr) return fail(Code::Unavailable, "kafka: no producer");
+  auto partitions = prepare_topics(handle.get(), options);
+  if (!partitions) return std::unexpected((*producer)->explain(partitions.error()));
+  return std::make_unique<OpenKafkaLog>(std::move(options), std::move(*producer),
+                                        std::move(*partitions));
+}
+
+}  // namespace vigie

@@ -1,0 +1,224 @@
+#include "pipeline/log/kafka_producer.h"
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <spdlog/spdlog.h>
+
+namespace vigie {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long one failed delivery counts against readiness when nothing was sent since.
+constexpr std::chrono::seconds kFailureCounts{30};
+
+// The delivery reports one caller waits for. It lives on that caller's stack: librdkafka reports
+// each record exactly once, at the latest after the delivery time-out.
+struct Waiter {
+  std::mutex mutex;
+  std::condition_variable done;
+  std::size_t open = 0;  // records without a report
+  std::optional<Error> failure;
+};
+
+void on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void* /*opaque*/) {
+  auto* waiter = static_cast<Waiter*>(message->_private);
+  const std::lock_guard lock(waiter->mutex);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && !waiter->failure) {
+    const std::string_view key(static_cast<const char*>(message->key), message->key_len);
+    waiter->failure =
+        kafka_error(fmt::format("produce to {}/{} key `{}`", rd_kafka_topic_name(message->rkt),
+                                message->partition, printable_key(key)),
+                    message->err);
+  }
+  // Under the lock: once the caller sees zero the waiter is gone.
+  if (--waiter->open == 0) waiter->done.notify_one();
+}
+
+// What the broker holds against our credentials shows here only; callers merely time out.
+void on_error(rd_kafka_t* /*handle*/, int error, const char* /*reason*/, void* opaque) {
+  if (kafka_code(error) == Code::Denied) *static_cast<std::atomic<int>*>(opaque) = error;
+}
+
+}  // namespace
+
+// One librdkafka producer and the thread that serves its delivery reports.
+struct KafkaProducer::Instance {
+  std::atomic<bool> broken = false;
+  std::atomic<int> refused = 0;  // the error with which a broker refused our credentials
+  KafkaHandle handle;
+  std::mutex mutex;
+  std::condition_variable room;  // the queue may have room again
+  std::jthread poller;           // last: it uses all of the above
+
+  ~Instance() {
+    poller.request_stop();
+    if (poller.joinable()) poller.join();
+  }
+
+  void serve(const std::stop_token& stop) {
+    constexpr int kTurn = 100;
+    while (!stop.stop_requested()) {
+      if (rd_kafka_poll(handle.get(), kTurn) > 0) room.notify_all();
+      std::array<char, 256> reason{};
+      if (!broken && rd_kafka_fatal_error(handle.get(), reason.data(), reason.size()) != 0) {
+        broken = true;
+        spdlog::error("kafka producer failed for good and is replaced: {}", reason.data());
+        room.notify_all();
+      }
+    }
+  }
+
+  rd_kafka_resp_err_t enqueue(const Record& record, const char* topic, Waiter& waiter) {
+    // Neither copied nor freed: the record outlives its delivery report, for which the caller
+    // waits. A null pointer is a tombstone; the data of an empty string is not null.
+    const char* value = record.value ? record.value->data() : nullptr;
+    const std::size_t size = record.value ? record.value->size() : 0;
+    std::array<rd_kafka_vu_t, 5> fields{};
+    fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    fields[0].u.cstr = topic;
+    fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[1].u.i32 = number(record.partition);
+    fields[2].vtype = RD_KAFKA_VTYPE_KEY;
+    fields[2].u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
+    fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
+    fields[3].u.mem = {const_cast<char*>(value), size};
+    fields[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    fields[4].u.ptr = &waiter;
+    rd_kafka_error_t* error = rd_kafka_produceva(handle.get(), fields.data(), fields.size());
+    if (error == nullptr) return RD_KAFKA_RESP_ERR_NO_ERROR;
+    const auto code = rd_kafka_error_code(error);
+    rd_kafka_error_destroy(error);
+    return code;
+  }
+};
+
+KafkaProducer::KafkaProducer(KafkaOptions options) : options_(std::move(options)) {
+  topics_.resize(all_topics().size() + 1);
+  for (const TopicInfo& topic : all_topics()) {
+    topics_[static_cast<std::size_t>(topic.topic)] = kafka_topic(options_, topic.topic);
+  }
+}
+
+KafkaProducer::~KafkaProducer() = default;
+
+Result<std::unique_ptr<KafkaProducer>> KafkaProducer::open(const KafkaOptions& options) {
+  std::unique_ptr<KafkaProducer> producer(new KafkaProducer(options));
+  if (auto made = producer->instance(); !made) return std::unexpected(made.error());
+  return producer;
+}
+
+Result<std::shared_ptr<KafkaProducer::Instance>> KafkaProducer::instance() {
+  std::shared_ptr<Instance> replaced;  // ends after the lock is released
+  const std::lock_guard lock(mutex_);
+  if (instance_ != nullptr && !instance_->broken) return instance_;
+  auto conf = kafka_conf(
+      options_, {{"enable.idempotence", "true"},
+                 {"acks", "all"},
+                 {"compression.type", "lz4"},
+                 {"linger.ms", "5"},
+                 {"message.timeout.ms", fmt::to_string(options_.delivery_timeout.count())}});
+  if (!conf) return std::unexpected(conf.error());
+  auto made = std::make_shared<Instance>();
+  rd_kafka_conf_set_dr_msg_cb(conf->get(), on_delivery);
+  rd_kafka_conf_set_error_cb(conf->get(), on_error);
+  rd_kafka_conf_set_opaque(conf->get(), &made->refused);
+  auto handle = kafka_handle(std::move(*conf), KafkaRole::Producer);
+  if (!handle) return std::unexpected(handle.error());
+  made->handle = std::move(*handle);
+  made->poller =
+      std::jthread([raw = made.get()](const std::stop_token& stop) { raw->serve(stop); });
+  replaced = std::exchange(instance_, made);
+  return made;
+}
+
+std::shared_ptr<rd_kafka_t> KafkaProducer::handle() {
+  auto current = instance();
+  if (!current) return nullptr;
+  return {*current, (*current)->handle.get()};
+}
+
+Result<void> KafkaProducer::healthy() const {
+  const std::lock_guard lock(mutex_);
+  if (failure_.empty() || Clock::now() - failed_at_ > kFailureCounts) return {};
+  return fail(Code::Unavailable, failure_);
+}
+
+Error KafkaProducer::explain(Error error) const {
+  const std::lock_guard lock(mutex_);
+  const int refused = instance_ == nullptr ? 0 : instance_->refused.load();
+  if (refused == 0 || error.code != Code::Unavailable) return error;
+  return Error{Code::Denied,
+               fmt::format("{}: {}", error.message,
+                           rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refused)))};
+}
+
+Result<void> KafkaProducer::send(std::span<const Record> records) {
+  std::vector<const Record*> first;
+  std::vector<const Record*> cursors;
+  first.reserve(records.size());
+  for (const Record& record : records) {
+    (record.topic == Topic::Cursors ? cursors : first).push_back(&record);
+  }
+  if (auto sent = send_all(first); !sent) return sent;
+  return send_all(cursors);
+}
+
+Result<void> KafkaProducer::send_all(std::span<const Record* const> records) {
+  if (records.empty()) return {};
+  auto current = instance();
+  if (!current) return std::unexpected(current.error());
+  Instance& producer = **current;
+
+  Waiter waiter;
+  waiter.open = records.size();
+  std::size_t queued = 0;
+  const auto deadline = Clock::now() + options_.delivery_timeout;
+  auto error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  while (queued < records.size()) {
+    const Record& record = *records[queued];
+    const std::string& topic = topics_[static_cast<std::size_t>(record.topic)];
+    error = producer.enqueue(record, topic.c_str(), waiter);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      ++queued;
+      continue;
+    }
+    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || Clock::now() > deadline) break;
+    std::unique_lock lock(producer.mutex);
+    // A turn at most: a report may have come between the refusal and the wait.
+    producer.room.wait_for(lock, std::chrono::milliseconds{20});
+  }
+
+  std::unique_lock lock(waiter.mutex);
+  waiter.open -= records.size() - queued;  // what was never queued gets no report
+  waiter.done.wait(lock, [&] { return waiter.open == 0; });
+  std::optional<Error> failure = std::move(waiter.failure);
+  lock.unlock();
+  if (!failure && queued < records.size()) {
+    const Record& refused = *records[queued];
+    failure = kafka_error(
+        fmt::format("produce to {}/{} key `{}`", topics_[static_cast<std::size_t>(refused.topic)],
+                    number(refused.partition), printable_key(refused.key)),
+        error);
+  }
+  if (failure) {
+    *failure = explain(std::move(*failure));
+  } else {
+    producer.refused = 0;
+  }
+  const std::lock_guard guard(mutex_);
+  failure_ = failure && failure->code != Code::Invalid ? failure->message : std::string();
+  if (!failure_.empty()) failed_at_ = Clock::now();
+  if (failure) return std::unexpected(std::move(*failure));
+  return {};
+}
+
+}  // namespace vigie

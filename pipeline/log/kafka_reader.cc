@@ -1,0 +1,480 @@
+// What a reader keeps in Space::Meta of its store:
+//   0x01 'k' group 0x00 topic:u8 partition:u32   -> 0x01 next offset:u64    (big endian)
+//   0x01 'K'                                     -> 0x01 cluster id 0x00 topic prefix
+// The second says which log the offsets and all other state belong to.
+#include "pipeline/log/kafka_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <spdlog/spdlog.h>
+
+#include "pipeline/core/bytes.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+// One poll stays below this, so that records of the largest size do not add up to gigabytes.
+constexpr std::size_t kMaxBatchBytes = std::size_t{16} << 20;
+// A shorter wait than this is not worth a question to a broker.
+constexpr milliseconds kShortestQuestion{200};
+// Finding the way back into a partition's range holds up a poll no longer than this.
+constexpr milliseconds kRangeQuestion{1'000};
+constexpr milliseconds kCloseWait{5'000};
+
+std::optional<Offset> parse_offset(std::string_view value) {
+  ByteReader in(value);
+  const bool known_format = in.fixed<std::uint8_t>() == 1;
+  const auto offset = in.fixed<std::uint64_t>();
+  if (!known_format || !in.ok() || !in.at_end()) return std::nullopt;
+  return static_cast<Offset>(offset);
+}
+
+KafkaOffsets offsets_of(const std::string& topic,
+                        const std::vector<std::pair<Partition, Offset>>& next) {
+  KafkaOffsets list(rd_kafka_topic_partition_list_new(static_cast<int>(next.size())));
+  for (const auto& [partition, offset] : next) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), number(partition))->offset =
+        offset;
+  }
+  return list;
+}
+
+int clamp_wait(milliseconds wait) {
+  return static_cast<int>(std::max(wait, milliseconds{0}).count());
+}
+
+void rebalance_cb(rd_kafka_t* /*handle*/, rd_kafka_resp_err_t event,
+                  rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+  static_cast<KafkaReader*>(opaque)->on_rebalance(event, partitions);
+}
+
+void offset_commit_cb(rd_kafka_t* handle, rd_kafka_resp_err_t error,
+                      rd_kafka_topic_partition_list_t* /*offsets*/, void* /*opaque*/) {
+  // The offsets that count are in the store; the group's are for other nodes and for tools.
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR__NO_OFFSET) return;
+  spdlog::warn("kafka client={} offsets not told to the group: {}", rd_kafka_name(handle),
+               rd_kafka_err2name(error));
+}
+
+}  // namespace
+
+void KafkaReader::FreeMessage::operator()(rd_kafka_message_t* message) const {
+  rd_kafka_message_destroy(message);
+}
+
+KafkaReader::KafkaReader(const KafkaOptions& options, Source source, ReadOptions read,
+                         KafkaProducer& producer, Store& store)
+    : options_(options),
+      source_(std::move(source)),
+      read_(std::move(read)),
+      topic_(kafka_topic(options, source_.topic)),
+      producer_(producer),
+      store_(store) {}
+
+KafkaReader::~KafkaReader() {
+  if (handle_ == nullptr) return;
+  messages_.clear();
+  if (!told_.empty()) tell_group_and_wait();
+  // Calls on_rebalance; a static member keeps its partitions until the session times out.
+  rd_kafka_consumer_close(handle_.get());
+}
+
+Result<std::unique_ptr<KafkaReader>> KafkaReader::open(const KafkaOptions& options, Source source,
+                                                       ReadOptions read, KafkaProducer& producer,
+                                                       Store& store) {
+  std::unique_ptr<KafkaReader> reader(
+      new KafkaReader(options, std::move(source), std::move(read), producer, store));
+  if (auto bound = reader->bind_store(); !bound) return std::unexpected(bound.error());
+  if (auto connected = reader->connect(); !connected) return std::unexpected(connected.error());
+  return reader;
+}
+
+// Offsets mean nothing in another log, and state that belongs to another log would be wrong there.
+Result<void> KafkaReader::bind_store() {
+  const auto producer = producer_.handle();
+  char* id = producer == nullptr
+                 ? nullptr
+                 : rd_kafka_clusterid(producer.get(), clamp_wait(options_.request_timeout));
+  if (id == nullptr) return fail(Code::Unavailable, "kafka: the broker does not tell its cluster");
+  std::string log = "\x01";
+  log.append(id).append(1, '\0').append(options_.topic_prefix);
+  rd_kafka_mem_free(producer.get(), id);
+
+  constexpr std::string_view kKey = "\x01K";
+  auto known = store_.get(Space::Meta, kKey);
+  if (!known) return std::unexpected(known.error());
+  if (!known->has_value()) {
+    StoreBatch batch;
+    batch.put(Space::Meta, kKey, log);
+    return store_.write(batch, Durability::Buffered);
+  }
+  if (**known == log) return {};
+  return fail(Code::Invalid,
+              fmt::format("kafka: the data directory belongs to another cluster or topic_prefix "
+                          "than {} at {}; give this log an empty data directory",
+                          options_.topic_prefix, options_.bootstrap));
+}
+
+Result<void> KafkaReader::connect() {
+  std::map<std::string, std::string> fixed = {
+      {"group.id", options_.topic_prefix + read_.group},
+      {"enable.auto.commit", "false"},
+      {"enable.auto.offset.store", "false"},
+      {"isolation.level", "read_committed"},
+      {"auto.offset.reset", "error"},
+      {"enable.partition.eof", "true"},
+      {"partition.assignment.strategy", "range"},
+      {"session.timeout.ms", fmt::to_string(options_.session_timeout.count())},
+      // A commit may wait twice for delivery reports; only a hung owner takes longer.
+      {"max.poll.interval.ms",
+       fmt::to_string(
+           std::max(2 * options_.delivery_timeout + milliseconds{60'000}, options_.session_timeout)
+               .count())},
+      {"heartbeat.interval.ms", fmt::to_string(options_.session_timeout.count() / 4)},
+  };
+  if (read_.shared && !source_.instance.empty()) fixed["group.instance.id"] = source_.instance;
+  auto conf = kafka_conf(options_, fixed);
+  if (!conf) return std::unexpected(conf.error());
+  rd_kafka_conf_set_opaque(conf->get(), this);
+  if (read_.shared) rd_kafka_conf_set_rebalance_cb(conf->get(), rebalance_cb);
+  rd_kafka_conf_set_offset_commit_cb(conf->get(), offset_commit_cb);
+  auto handle = kafka_handle(std::move(*conf), KafkaRole::Consumer);
+  if (!handle) return std::unexpected(handle.error());
+  handle_ = std::move(*handle);
+  rd_kafka_poll_set_consumer(handle_.get());
+
+  if (!read_.shared) {
+    dealt_.emplace();
+    for (std::int32_t i = 0; i < source_.partitions; ++i) dealt_->push_back(Partition{i});
+    return settle_at_once();
+  }
+  const KafkaOffsets topics(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(topics.get(), topic_.c_str(), RD_KAFKA_PARTITION_UA);
+  if (const auto error = rd_kafka_subscribe(handle_.get(), topics.get())) {
+    return std::unexpected(kafka_error(fmt::format("subscribe to {}", topic_), error));
+  }
+  return {};
+}
+
+void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t* partitions) {
+  rebalanced_ = true;
+  rd_kafka_yield(handle_.get());
+  places_.clear();
+  told_.clear();
+  dealt_.reset();
+  if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    // Where to start is asked after the callback, which must not block; nothing is fetched until
+    // then.
+    dealt_.emplace();
+    for (int i = 0; i < partitions->cnt; ++i) {
+      dealt_->push_back(Partition{partitions->elems[i].partition});
+    }
+    std::ranges::sort(*dealt_);
+    return;
+  }
+  rd_kafka_assign(handle_.get(), nullptr);
+}
+
+// Finds where each dealt partition starts and begins to fetch. After a failure the next poll tries
+// again.
+Result<void> KafkaReader::settle(milliseconds wait) {
+  const auto deadline = Clock::now() + std::max(wait, kShortestQuestion);
+  const auto left = [&] {
+    return std::max(std::chrono::duration_cast<milliseconds>(deadline - Clock::now()),
+                    kShortestQuestion);
+  };
+  std::map<Partition, Offset> in_group;
+  if (read_.shared) {
+    auto found = group_offsets(left());
+    if (!found) return std::unexpected(found.error());
+    in_group = std::move(*found);
+  }
+  std::map<Partition, Place> places;
+  for (const Partition partition : *dealt_) {
+    const auto at = in_group.find(partition);
+    const auto known = at == in_group.end() ? std::nullopt : std::optional(at->second);
+    auto place = start_of(partition, known, left());
+    if (!place) return std::unexpected(place.error());
+    places[partition] = *place;
+  }
+  places_ = std::move(places);
+  dealt_.reset();
+  return assign();
+}
+
+// A reader of all partitions knows its place when it is made: "the end" is the end of that moment.
+Result<void> KafkaReader::settle_at_once() {
+  const auto deadline = Clock::now() + options_.request_timeout;
+  while (true) {
+    auto settled = settle(options_.request_timeout);
+    const bool passing = !settled && settled.error().code == Code::Unavailable;
+    if (!passing || Clock::now() > deadline) return settled;
+    // A topic just made, or a leader just lost; no event tells when that is over.
+    std::this_thread::sleep_for(milliseconds{50});
+  }
+}
+
+Result<std::map<Partition, Offset>> KafkaReader::group_offsets(milliseconds wait) {
+  std::vector<std::pair<Partition, Offset>> asked;
+  for (const Partition partition : *dealt_) asked.emplace_back(partition, RD_KAFKA_OFFSET_INVALID);
+  const KafkaOffsets list = offsets_of(topic_, asked);
+  const auto error = rd_kafka_committed(handle_.get(), list.get(), clamp_wait(wait));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::unexpected(kafka_error(
+        fmt::format("offsets of group {}{}", options_.topic_prefix, read_.group), error));
+  }
+  std::map<Partition, Offset> out;
+  for (const auto& entry : std::span(list->elems, static_cast<std::size_t>(list->cnt))) {
+    if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return std::unexpected(kafka_error(place_name(Partition{entry.partition}), entry.err));
+    }
+    if (entry.offset >= 0) out[Partition{entry.partition}] = entry.offset;
+  }
+  return out;
+}
+
+Result<KafkaReader::Place> KafkaReader::start_of(Partition partition,
+                                                 std::optional<Offset> in_group,
+                                                 milliseconds wait) {
+  Offset oldest = 0;
+  Offset end = 0;
+  const auto error = rd_kafka_query_watermark_offsets(
+      handle_.get(), topic_.c_str(), number(partition), &oldest, &end, clamp_wait(wait));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::unexpected(kafka_error(place_name(partition), error));
+  }
+  auto stored = store_.get(Space::Meta, offset_key(partition));
+  if (!stored) return std::unexpected(stored.error());
+  std::optional<Offset> committed = in_group;
+  if (stored->has_value()) {
+    const auto own = parse_offset(**stored);
+    if (!own) {
+      return fail(Code::Corrupt, fmt::format("kafka: {}: the stored offset is damaged or of a "
+                                             "newer format",
+                                             place_name(partition)));
+    }
+    // The store's offset is of one write with the state; the group's may lag behind it. A larger
+    // one of the group means that another node went on where this one stopped.
+    committed = std::max(*own, in_group.value_or(*own));
+  }
+  if (!committed) return Place{read_.from_oldest ? oldest : end, end};
+  if (*committed > end) {
+    return fail(Code::Corrupt,
+                fmt::format("kafka: {} ends at {} but was already read to {}: the topic was made "
+                            "anew or lost records; restore it, or begin with an empty data "
+                            "directory and another topic_prefix",
+                            place_name(partition), end, *committed));
+  }
+  if (*committed < oldest) {
+    spdlog::error("kafka place={} lost_from={} lost_to={}: deleted by retention before it was read",
+                  place_name(partition), *committed, oldest);
+  }
+  return Place{std::max(oldest, *committed - read_.rewind), end};
+}
+
+Result<void> KafkaReader::assign() {
+  std::vector<std::pair<Partition, Offset>> starts;
+  for (const auto& [partition, place] : places_) starts.emplace_back(partition, place.next);
+  const KafkaOffsets list = offsets_of(topic_, starts);
+  if (const auto error = rd_kafka_assign(handle_.get(), list.get())) {
+    return std::unexpected(kafka_error(fmt::format("assign {}", topic_), error));
+  }
+  return {};
+}
+
+Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, milliseconds wait) {
+  if (broken_) return std::unexpected(*broken_);
+  const auto deadline = Clock::now() + wait;
+  records_.clear();
+  messages_.clear();
+  bytes_ = 0;
+  rebalanced_ = false;
+  if (dealt_) {
+    if (auto settled = settle(wait); !settled) return std::unexpected(settled.error());
+  }
+  while (messages_.size() < max && bytes_ < kMaxBatchBytes) {
+    // Waits only for the first record: what is at hand goes out at once.
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+    Message message(
+        rd_kafka_consumer_poll(handle_.get(), messages_.empty() ? clamp_wait(left) : 0));
+    if (rebalanced_) {
+      messages_.clear();
+      records_.clear();
+      if (!dealt_) return std::span<const LogRecord>();
+      auto settled = settle(std::chrono::duration_cast<milliseconds>(deadline - Clock::now()));
+      if (!settled) return std::unexpected(settled.error());
+      return std::span<const LogRecord>();
+    }
+    if (message == nullptr) {
+      if (!messages_.empty() || Clock::now() >= deadline) break;
+      continue;
+    }
+    if (auto taken = take(std::move(message)); !taken) {
+      // What came before the error is good; the error comes again if it lasts.
+      if (!messages_.empty() && !broken_) break;
+      return std::unexpected(taken.error());
+    }
+  }
+  for (const LogRecord& record : records_) {
+    Offset& next = places_[record.partition].next;
+    next = std::max(next, record.offset + 1);
+  }
+  return std::span<const LogRecord>(records_);
+}
+
+// Adds a message to the batch, or does what its error asks for.
+Result<void> KafkaReader::take(Message message) {
+  const Partition partition{message->partition};
+  const auto place = places_.find(partition);
+  switch (message->err) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR: {
+      if (place == places_.end()) return {};
+      const auto text = [](const void* bytes, std::size_t size) {
+        return std::string_view(static_cast<const char*>(bytes), size);
+      };
+      LogRecord record{partition, message->offset, {}, std::nullopt};
+      if (message->key != nullptr) record.key = text(message->key, message->key_len);
+      if (message->payload != nullptr) record.value = text(message->payload, message->len);
+      bytes_ += message->len + message->key_len;
+      records_.push_back(record);
+      messages_.push_back(std::move(message));
+      return {};
+    }
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+      // It comes after the partition's records; its offset is past the last of them and past what
+      // marks the end of transactions.
+      if (place != places_.end()) {
+        place->second.end = std::max(place->second.end, message->offset);
+        place->second.next = std::max(place->second.next, message->offset);
+      }
+      return {};
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+      if (place == places_.end()) return {};
+      return out_of_range(partition);
+    case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
+      return {};  // the partitions are dealt anew, which the next poll sees
+    default:
+      break;
+  }
+  Error error = kafka_error(
+      fmt::format("read {}: {}", topic_, rd_kafka_message_errstr(message.get())), message->err);
+  std::array<char, 256> reason{};
+  if (const auto fatal = rd_kafka_fatal_error(handle_.get(), reason.data(), reason.size())) {
+    error = kafka_error(fmt::format("read {} as {}", topic_, source_.instance), fatal);
+    if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+      error.message += ": another process runs with the same instance id";
+    }
+    broken_ = error;
+  }
+  return std::unexpected(std::move(error));
+}
+
+// Retention deleted what was to be read next, or the log is shorter than what was read.
+Result<void> KafkaReader::out_of_range(Partition partition) {
+  auto place = start_of(partition, places_.at(partition).next, kRangeQuestion);
+  if (!place) {
+    if (place.error().code == Code::Corrupt) broken_ = place.error();
+    return std::unexpected(place.error());
+  }
+  places_[partition] = *place;
+  const KafkaOffsets list = offsets_of(topic_, {{partition, place->next}});
+  rd_kafka_error_t* error =
+      rd_kafka_seek_partitions(handle_.get(), list.get(), clamp_wait(kRangeQuestion));
+  if (error == nullptr) return {};
+  Error out = kafka_error(place_name(partition), rd_kafka_error_code(error));
+  rd_kafka_error_destroy(error);
+  return std::unexpected(std::move(out));
+}
+
+Result<void> KafkaReader::commit(Effects effects) {
+  if (broken_) return std::unexpected(*broken_);
+  for (const auto& [partition, next] : effects.next) {
+    const auto place = places_.find(partition);
+    if (place != places_.end() && next <= place->second.next) continue;
+    // The partition was dealt anew since: its new owner, or this reader itself, reads on from the
+    // committed offset, and what is in these effects comes again.
+    broken_ = Error{Code::Unavailable, fmt::format("kafka: {} was dealt anew before the commit",
+                                                   place_name(partition))};
+    return std::unexpected(*broken_);
+  }
+  if (auto sent = producer_.send(effects.outputs); !sent) {
+    broken_ = sent.error();
+    return sent;
+  }
+  for (const auto& [partition, next] : effects.next) {
+    std::string value = "\x01";
+    put_fixed(value, static_cast<std::uint64_t>(next));
+    effects.state.put(Space::Meta, offset_key(partition), value);
+  }
+  if (!effects.state.empty()) {
+    if (auto written = store_.write(effects.state, Durability::Buffered); !written) {
+      broken_ = written.error();
+      return written;
+    }
+  }
+  if (read_.shared && !effects.next.empty()) tell_group(effects.next);
+  return {};
+}
+
+// Tells the group where the partitions' next owner goes on. Durable already: a failure only means
+// that another node would repeat a little.
+void KafkaReader::tell_group(const std::vector<std::pair<Partition, Offset>>& next) {
+  const auto error = rd_kafka_commit(handle_.get(), offsets_of(topic_, next).get(), 1);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    spdlog::warn("kafka topic={} offsets not told to the group: {}", topic_,
+                 rd_kafka_err2name(error));
+  }
+  for (const auto& [partition, offset] : next) told_[partition] = offset;
+}
+
+// Waits until the group knows the last offsets, so that the next owner repeats nothing.
+void KafkaReader::tell_group_and_wait() {
+  const std::vector<std::pair<Partition, Offset>> next(told_.begin(), told_.end());
+  rd_kafka_queue_t* answers = rd_kafka_queue_new(handle_.get());
+  const auto error = rd_kafka_commit_queue(handle_.get(), offsets_of(topic_, next).get(), answers,
+                                           nullptr, nullptr);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    rd_kafka_event_t* answer = rd_kafka_queue_poll(answers, clamp_wait(kCloseWait));
+    if (answer != nullptr) rd_kafka_event_destroy(answer);
+  }
+  rd_kafka_queue_destroy(answers);
+}
+
+std::vector<Partition> KafkaReader::partitions() const {
+  std::vector<Partition> out;
+  for (const auto& [partition, place] : places_) out.push_back(partition);
+  return out;
+}
+
+std::pair<Offset, Offset> KafkaReader::position(Partition partition) const {
+  const auto place = places_.find(partition);
+  if (place == places_.end()) return {0, 0};
+  Offset oldest = 0;
+  Offset end = 0;
+  // Known from the last fetch; no question to the broker.
+  const auto error = rd_kafka_get_watermark_offsets(handle_.get(), topic_.c_str(),
+                                                    number(partition), &oldest, &end);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR || end < 0) end = 0;
+  return {place->second.next, std::max({place->second.next, place->second.end, end})};
+}
+
+std::string KafkaReader::offset_key(Partition partition) const {
+  std::string key = "\x01k";
+  key.append(read_.group).append(1, '\0').append(1, static_cast<char>(source_.topic));
+  put_fixed(key, static_cast<std::uint32_t>(number(partition)));
+  return key;
+}
+
+std::string KafkaReader::place_name(Partition partition) const {
+  return fmt::format("{}/{}", topic_, number(partition));
+}
+
+}  // namespace vigie

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "pipeline/core/error.h"
+#include "pipeline/log/kafka_handle.h"
+
+namespace vigie {
+
+// Makes the topics that are missing, checks those that exist (partitions, cleanup policy,
+// retention, size limit) and returns how many partitions each has. Invalid says what to mend.
+Result<std::map<Topic, std::int32_t>> prepare_topics(rd_kafka_t* handle,
+                                                     const KafkaOptions& options);
+
+}  // namespace vigie

@@ -1,0 +1,92 @@
+// Meta : 0x01 'a' -> the surge detector's own form, as of the committed offsets
+#include "pipeline/run/alerting.h"
+
+#include <map>
+
+#include <spdlog/spdlog.h>
+
+#include "state/cut.h"
+
+namespace vigie {
+namespace {
+
+constexpr std::size_t kBatch = 500;
+// The detector's memory is written with every alert and after this many cuts. In between, a restart
+// judges the same cuts again to the same end.
+constexpr int kSaveEvery = 60;
+
+const std::string kStateKey{'\x01', 'a'};
+
+}  // namespace
+
+struct Alerting::Impl {
+  EventLog& log;
+  SurgeDetector detector;
+  std::unique_ptr<LogReader> reader;
+  std::map<Partition, Offset> next;
+  int unsaved = 0;
+  std::vector<Record> outputs;
+
+  Result<void> save();
+};
+
+Result<void> Alerting::Impl::save() {
+  Effects effects;
+  effects.outputs = std::move(outputs);
+  outputs.clear();
+  effects.state.put(Space::Meta, kStateKey, detector.save());
+  for (const auto& [partition, offset] : next) effects.next.emplace_back(partition, offset);
+  next.clear();
+  unsaved = 0;
+  return reader->commit(std::move(effects));
+}
+
+Alerting::Alerting(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Alerting::~Alerting() = default;
+
+Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
+                                                 const SurgeOptions& options) {
+  const std::int32_t partitions = log.partitions(Topic::Mentions);
+  auto stored = store.get(Space::Meta, kStateKey);
+  if (!stored) return std::unexpected(std::move(stored.error()));
+  SurgeDetector detector(options, partitions);
+  if (*stored) {
+    auto loaded = SurgeDetector::load(**stored, options, partitions);
+    if (!loaded) return std::unexpected(std::move(loaded.error()));
+    detector = std::move(*loaded);
+  }
+  auto impl = std::make_unique<Impl>(Impl{log, std::move(detector), nullptr, {}, 0, {}});
+  ReadOptions read;
+  read.group = "alerts";
+  auto reader = log.read(Topic::Counters, read, store);
+  if (!reader) return std::unexpected(std::move(reader.error()));
+  impl->reader = std::move(*reader);
+  return std::unique_ptr<Alerting>(new Alerting(std::move(impl)));
+}
+
+Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
+  auto polled = impl_->reader->poll(kBatch, wait);
+  if (!polled) return std::unexpected(std::move(polled.error()));
+  for (const LogRecord& record : *polled) {
+    impl_->next[record.partition] = record.offset + 1;
+    if (!is_cut_key(record.key) || !record.value) continue;
+    auto cut = parse_cut(*record.value);
+    if (!cut) return std::unexpected(std::move(cut.error()));
+    ++impl_->unsaved;
+    for (const Alert& alert : impl_->detector.fold(*cut)) {
+      Record out;
+      out.topic = Topic::Alerts;
+      out.key = alert.id;
+      out.partition = partition_for(impl_->log, Topic::Alerts, out.key);
+      append_json(out.value.emplace(), alert);
+      impl_->outputs.push_back(std::move(out));
+    }
+  }
+  if (!impl_->outputs.empty() || impl_->unsaved >= kSaveEvery) {
+    auto saved = impl_->save();
+    if (!saved) return std::unexpected(std::move(saved.error()));
+  }
+  return polled->size();
+}
+
+}  // namespace vigie

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+
+#include "pipeline/alerts/surge.h"
+#include "pipeline/core/error.h"
+#include "pipeline/log/event_log.h"
+
+namespace vigie {
+
+// The one evaluator of alerts: folds the workers' cuts and writes what its detectors raise,
+// together with where it stands. One thread; what it is given outlives it.
+class Alerting {
+ public:
+  static Result<std::unique_ptr<Alerting>> open(EventLog& log, Store& store,
+                                                const SurgeOptions& options);
+  ~Alerting();
+
+  // Waits up to `wait` for records, judges and commits. Returns how many records there were.
+  Result<std::size_t> step(std::chrono::milliseconds wait);
+
+ private:
+  struct Impl;
+  explicit Alerting(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vigie

@@ -1,0 +1,513 @@
+// Meta : 0x01 's' partition:u16 -> stream_time:i64 microseconds
+#include "pipeline/run/apply.h"
+
+#include <algorithm>
+
+#include "pipeline/core/bytes.h"
+#include "pipeline/core/json.h"
+#include "pipeline/route/route.h"
+#include "pipeline/run/records.h"
+#include "state/queues.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::minutes;
+
+// A clock ahead of ours by more than this is not believed.
+constexpr minutes kFuture{2};
+
+std::string stream_key(Partition partition) {
+  std::string key{'\x01', 's'};
+  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
+  return key;
+}
+
+Time event_time(const Mention& mention, Time seen_at) {
+  const Time created = mention.created_at.value_or(seen_at);
+  return created > seen_at + kFuture ? seen_at : created;
+}
+
+Minute expires_after(Time seen_at, std::chrono::hours kept) {
+  return minute_of(seen_at + kept) + 1;
+}
+
+std::vector<std::string> ids_of(const RuleSet& rules, const std::vector<std::uint32_t>& indices) {
+  std::vector<std::string> ids;
+  ids.reserve(indices.size());
+  for (const std::uint32_t index : indices) ids.push_back(rules.rules()[index].id);
+  return ids;
+}
+
+std::optional<std::chrono::seconds> sla_of(const RuleSet& rules, const std::string& route) {
+  for (const Route& known : rules.routes()) {
+    if (known.id == route) return known.sla;
+  }
+  return std::nullopt;
+}
+
+bool shows_in_conversation(const LedgerRecord& record) {
+  return record.visible() && (record.queued() || record.reply);
+}
+
+// An author's key in text, as the key of an `authors` record.
+std::string authors_json(Time first_seen) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().field("v", std::int64_t{1});
+  json.field("first_seen", format_time(first_seen)).end_object();
+  return out;
+}
+
+}  // namespace
+
+Apply::Apply(Partition partition, const Store& store, Authors& authors, const AuthorKeys& keys,
+             const EventLog& log, ApplyOptions options)
+    : partition_(partition),
+      store_(store),
+      authors_(authors),
+      keys_(keys),
+      log_(log),
+      options_(std::move(options)),
+      ledger_(store, partition),
+      counters_(store, partition) {}
+
+Result<void> Apply::load() {
+  auto stored = store_.get(Space::Meta, stream_key(partition_));
+  if (!stored) return std::unexpected(std::move(stored.error()));
+  if (*stored) {
+    stream_time_ = Time{std::chrono::microseconds{ByteReader(**stored).fixed<std::int64_t>()}};
+  }
+  return {};
+}
+
+std::optional<Time> Apply::expiry() const {
+  if (options_.keep) return std::nullopt;
+  return stream_time_;
+}
+
+Result<void> Apply::begin(std::span<const std::string> keys) {
+  return ledger_.prefetch(keys);
+}
+
+Result<void> Apply::record(const Mention& mention, const RuleSet& rules, Matcher& matcher) {
+  // What another program logged without a receipt counts at the stream's own time.
+  const Time seen_at = mention.seen_at.value_or(stream_time_);
+  if (seen_at > stream_time_) {
+    stream_time_ = seen_at;
+    stream_moved_ = true;
+  }
+  ++counts_.ops[mention.op];
+  const std::string key = key_of(mention);
+  switch (mention.op) {
+    case Op::Tick:
+      return {};
+    case Op::Create:
+    case Op::Update:
+      return create_or_update(mention, key, seen_at, rules, matcher);
+    case Op::Engagement: {
+      const LedgerRecord* old = ledger_.find(key, expiry());
+      if (old == nullptr || old->state != LedgerRecord::State::Live || !old->kept) {
+        ++counts_.ignored;
+        return {};
+      }
+      take_engagement(mention, key, seen_at, *old);
+      return {};
+    }
+    case Op::Delete:
+      remove(mention, key, seen_at);
+      return {};
+    case Op::Hide:
+    case Op::Unhide:
+      return set_hidden(mention, key, seen_at, mention.op == Op::Hide, rules);
+    case Op::HideAuthor:
+    case Op::UnhideAuthor:
+    case Op::EraseAuthor:
+      return author_wide(mention, seen_at, rules);
+  }
+  return {};
+}
+
+Result<void> Apply::create_or_update(const Mention& mention, const std::string& key, Time seen_at,
+                                     const RuleSet& rules, Matcher& matcher) {
+  const LedgerRecord* old = ledger_.find(key, expiry());
+  if (old != nullptr && old->state == LedgerRecord::State::Deleted) {
+    ++counts_.ignored;
+    return {};
+  }
+  const bool live = old != nullptr && old->state == LedgerRecord::State::Live;
+  const UnmatchedRow* row = live ? nullptr : ledger_.find_unmatched(key, expiry());
+  if (!live && row == nullptr) return judge(mention, key, seen_at, old, nullptr, rules, matcher);
+
+  const std::int64_t version = version_of(mention);
+  const std::uint64_t content = content_hash(mention);
+  const std::int64_t known_version = live ? old->version : row->version;
+  const bool same_content =
+      live ? old->content == content : row->content == static_cast<std::uint32_t>(content);
+  const bool duplicate = version == known_version && same_content;
+  const bool stale = version < known_version ||
+                     (version == known_version && !same_content && mention.op == Op::Create);
+  if (!duplicate && !stale) return judge(mention, key, seen_at, old, row, rules, matcher);
+  ++(duplicate ? counts_.duplicates : counts_.stale);
+  if (live) take_engagement(mention, key, seen_at, *old);
+  return {};
+}
+
+Result<void> Apply::judge(const Mention& mention, const std::string& key, Time seen_at,
+                          const LedgerRecord* old, const UnmatchedRow* row, const RuleSet& rules,
+                          Matcher& matcher) {
+  const bool live = old != nullptr && old->state == LedgerRecord::State::Live;
+  std::optional<Error> broken;
+  std::optional<AuthorKey> author;
+  const auto author_key = [&] {
+    if (!author) author = keys_.of(mention.network, mention.author.id);
+    return *author;
+  };
+  Matcher::Options options;
+  options.is_new_author = [&](const Mention&) {
+    if (live && old->kept) return old->author_new;
+    auto fresh = authors_.is_new(author_key());
+    if (!fresh) broken = fresh.error();
+    return fresh && *fresh;
+  };
+  const Verdict& verdict = matcher.match(rules, mention, options);
+  if (broken) return std::unexpected(*broken);
+
+  if (!is_kept(mention, verdict) && old == nullptr) {
+    const Kind kind = mention.kind.value_or(Kind::Post);
+    const Time event = event_time(mention, seen_at);
+    if (row == nullptr && event < seen_at - kUnmatchedKept) {
+      ++counts_.late;
+      return {};
+    }
+    // Kinds that are no mentions contribute nothing, so nothing has to be remembered of them.
+    if (!is_counted_as_mention(kind)) return {};
+    const Minute minute = row != nullptr ? row->event_minute : minute_of(event);
+    if (row == nullptr) book_unmatched(mention.network, kind, minute, 1, expiry(), counters_);
+    ledger_.put_unmatched(key, {.version = version_of(mention),
+                                .event_minute = minute,
+                                .content = static_cast<std::uint32_t>(content_hash(mention))});
+    return {};
+  }
+
+  auto made = judged_record(mention, seen_at, old, row, rules, verdict, author_key());
+  if (!made) return std::unexpected(std::move(made.error()));
+  LedgerRecord record = std::move(*made);
+  if (row != nullptr) {
+    book_unmatched(mention.network, Kind::Post, row->event_minute, -1, expiry(), counters_);
+    ledger_.erase_unmatched(key);
+  }
+  // `old` is no longer valid after the replacement.
+  std::optional<LedgerRecord> before;
+  if (live) before = *old;
+  for (const std::string& id : record.themes) ++counts_.tags["theme:" + id];
+  for (const std::string& id : record.campaigns) ++counts_.tags["campaign:" + id];
+  for (const std::string& id : record.competitors) ++counts_.tags["competitor:" + id];
+  if (!record.brand.empty()) ++counts_.tags["brand:" + record.brand];
+  if (record.late) ++counts_.late;
+  const std::optional<std::chrono::seconds> sla = sla_of(rules, record.route);
+  replace(key, before ? &*before : nullptr, record);
+  emit_tagged(key, mention, record);
+  if (record.queued() && record.visible()) ++counts_.routed[{record.queue, record.priority}];
+  emit_conversation(key, mention, before ? &*before : nullptr, record, seen_at, sla);
+  return {};
+}
+
+Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
+                                          const LedgerRecord* old, const UnmatchedRow* row,
+                                          const RuleSet& rules, const Verdict& verdict,
+                                          const AuthorKey& author) {
+  const bool live = old != nullptr && old->state == LedgerRecord::State::Live;
+  LedgerRecord record;
+  if (old != nullptr) {
+    record.hidden = old->hidden;
+    record.hidden_author = old->hidden_author;
+  }
+  if (live) {
+    record.event_minute = old->event_minute;
+    record.late = old->late;
+    record.snapshot_at = old->snapshot_at;
+    record.snapshot = old->snapshot;
+    record.journal = old->journal;
+    record.author_new = old->author_new;
+  } else {
+    const Time event = event_time(mention, seen_at);
+    record.event_minute = row != nullptr ? row->event_minute : minute_of(event);
+    record.late = event < seen_at - kHoursKept;
+  }
+  record.kept = is_kept(mention, verdict);
+  if (record.kept && !(live && old->kept)) {
+    auto fresh = authors_.is_new(author);
+    if (!fresh) return std::unexpected(std::move(fresh.error()));
+    record.author_new = *fresh;
+    if (*fresh) {
+      authors_.saw(author, seen_at);
+      output(Topic::Authors, hex(author), authors_json(seen_at));
+    }
+  }
+  if (!live) {
+    auto hidden = authors_.hidden(partition_, author);
+    if (!hidden) return std::unexpected(std::move(hidden.error()));
+    record.hidden_author = record.hidden_author || *hidden;
+    authors_.add_message(partition_, author, key_of(mention));
+  }
+  const Decision decision = decide(rules, mention, verdict);
+  record.version = version_of(mention);
+  record.content = content_hash(mention);
+  record.expires = expires_after(seen_at, kLedgerKept);
+  record.kind = mention.kind.value_or(Kind::Post);
+  record.network = mention.network;
+  record.conversation = conversation_key_of(mention);
+  record.question = verdict.question;
+  record.own = verdict.by_brand;
+  record.reply = (verdict.by_brand || verdict.by_ambassador) &&
+                 (!mention.conversation_id.empty() || !mention.in_reply_to.empty());
+  if (verdict.brand) record.brand = rules.brand_id();
+  record.competitors = ids_of(rules, verdict.competitors);
+  record.themes = ids_of(rules, verdict.themes);
+  record.campaigns = ids_of(rules, verdict.campaigns);
+  record.hashtags = verdict.hashtags;
+  record.links = verdict.links;
+  if (mention.place) {
+    record.country = mention.place->country;
+    record.city = mention.place->city;
+  }
+  record.ambassador = mention.ambassador;
+  if (mention.conversion) record.conversion = mention.conversion->name;
+  record.queue = std::string(name(decision.queue));
+  record.route = decision.route.value_or("");
+  if (decision.priority) record.priority = std::string(name(*decision.priority));
+  record.rules = rules.version();
+  record.author = author;
+  if (record.kept) take_snapshot(record, mention.engagement, seen_at, expiry());
+  return record;
+}
+
+// Counters follow the ledger: what the old record contributed goes, what the new one does comes.
+void Apply::replace(const std::string& key, const LedgerRecord* old, LedgerRecord record) {
+  if (old != nullptr) book(partition_, *old, -1, expiry(), counters_, authors_);
+  book(partition_, record, 1, expiry(), counters_, authors_);
+  ledger_.put(key, std::move(record));
+}
+
+void Apply::take_engagement(const Mention& mention, const std::string& key, Time seen_at,
+                            const LedgerRecord& old) {
+  if (!old.kept) return;
+  LedgerRecord record = old;
+  if (!take_snapshot(record, mention.engagement, seen_at, expiry())) return;
+  record.expires = std::max(record.expires, expires_after(seen_at, kLedgerKept));
+  const LedgerRecord before = old;
+  replace(key, &before, std::move(record));
+}
+
+void Apply::remove(const Mention& mention, const std::string& key, Time seen_at) {
+  LedgerRecord tombstone;
+  tombstone.state = LedgerRecord::State::Deleted;
+  tombstone.network = mention.network;
+  tombstone.expires = expires_after(seen_at, kLedgerKept);
+  const LedgerRecord* old = ledger_.find(key, expiry());
+  if (old != nullptr && old->state == LedgerRecord::State::Deleted) {
+    ++counts_.ignored;
+    return;
+  }
+  if (old != nullptr && old->state == LedgerRecord::State::Live) {
+    const LedgerRecord before = *old;
+    authors_.remove_message(partition_, before.author, key);
+    emit_withdraw(key, before, seen_at);
+    output(Topic::Tagged, key, std::nullopt);
+    tagged_in_batch_.erase(key);
+    replace(key, &before, std::move(tombstone));
+    return;
+  }
+  if (const UnmatchedRow* row = ledger_.find_unmatched(key, expiry())) {
+    book_unmatched(mention.network, Kind::Post, row->event_minute, -1, expiry(), counters_);
+    ledger_.erase_unmatched(key);
+  } else if (old == nullptr) {
+    tombstone.expires = expires_after(seen_at, kUnknownKept);
+  }
+  ledger_.put(key, std::move(tombstone));
+}
+
+Result<void> Apply::set_hidden(const Mention& mention, const std::string& key, Time seen_at,
+                               bool hidden, const RuleSet& rules) {
+  const LedgerRecord* old = ledger_.find(key, expiry());
+  if (old != nullptr && old->state == LedgerRecord::State::Deleted) {
+    ++counts_.ignored;
+    return {};
+  }
+  if (old != nullptr) {
+    LedgerRecord record = *old;
+    record.hidden = hidden;
+    const LedgerRecord before = *old;
+    return change_visibility(key, before, std::move(record), seen_at, rules);
+  }
+  if (!hidden) {
+    ++counts_.ignored;
+    return {};
+  }
+  LedgerRecord record;
+  record.network = mention.network;
+  record.hidden = true;
+  if (const UnmatchedRow* row = ledger_.find_unmatched(key, expiry())) {
+    book_unmatched(mention.network, Kind::Post, row->event_minute, -1, expiry(), counters_);
+    record.kept = false;
+    record.kind = Kind::Post;
+    record.version = row->version;
+    record.content = row->content;
+    record.event_minute = row->event_minute;
+    record.expires = expires_after(seen_at, kUnmatchedKept);
+    ledger_.erase_unmatched(key);
+  } else {
+    record.state = LedgerRecord::State::Awaited;
+    record.expires = expires_after(seen_at, kUnknownKept);
+  }
+  ledger_.put(key, std::move(record));
+  return {};
+}
+
+Result<void> Apply::change_visibility(const std::string& key, const LedgerRecord& old,
+                                      LedgerRecord record, Time seen_at, const RuleSet& rules) {
+  if (record == old) return {};
+  const bool was_visible = old.visible();
+  replace(key, &old, record);
+  if (record.state != LedgerRecord::State::Live || was_visible == record.visible() ||
+      !record.kept) {
+    return {};
+  }
+  if (was_visible) emit_withdraw(key, old, seen_at);
+  auto value = tagged_value(key);
+  if (!value) return std::unexpected(std::move(value.error()));
+  if (!*value) return {};
+  auto mention = MentionReader().read(**value);
+  if (!mention) {
+    return fail(Code::Corrupt, "tagged: a stored record is damaged: " + mention.error().message);
+  }
+  emit_tagged(key, *mention, record);
+  if (record.visible()) {
+    emit_conversation(key, *mention, nullptr, record, seen_at, sla_of(rules, record.route));
+  }
+  return {};
+}
+
+Result<void> Apply::author_wide(const Mention& mention, Time seen_at, const RuleSet& rules) {
+  const AuthorKey author = keys_.of(mention.network, mention.author.id);
+  auto keys = authors_.messages_of(partition_, author);
+  if (!keys) return std::unexpected(std::move(keys.error()));
+  auto read = ledger_.prefetch(*keys);
+  if (!read) return read;
+  const bool erase = mention.op == Op::EraseAuthor;
+  if (erase) {
+    authors_.forget(author);
+    output(Topic::Authors, hex(author), std::nullopt);
+  } else {
+    authors_.set_hidden(partition_, author, mention.op == Op::HideAuthor);
+  }
+  for (const std::string& key : *keys) {
+    if (erase) {
+      remove(mention, key, seen_at);
+      continue;
+    }
+    const LedgerRecord* old = ledger_.find(key, expiry());
+    if (old == nullptr || old->state != LedgerRecord::State::Live) continue;
+    const LedgerRecord before = *old;
+    LedgerRecord record = before;
+    record.hidden_author = mention.op == Op::HideAuthor;
+    auto changed = change_visibility(key, before, std::move(record), seen_at, rules);
+    if (!changed) return changed;
+  }
+  return {};
+}
+
+void Apply::output(Topic topic, std::string key, std::optional<std::string> value) {
+  Record record;
+  record.topic = topic;
+  record.partition = info(topic).with_mentions ? partition_ : partition_for(log_, topic, key);
+  record.key = std::move(key);
+  record.value = std::move(value);
+  outputs_.push_back(std::move(record));
+}
+
+void Apply::emit_tagged(const std::string& key, const Mention& mention,
+                        const LedgerRecord& record) {
+  std::string value = tagged_json(mention, record);
+  if (record.queued() && record.visible()) {
+    const Topic topic = record.queue == "social" ? Topic::QueueSocial : Topic::QueueCommunity;
+    output(topic, record.conversation, value);
+  }
+  tagged_in_batch_[key] = outputs_.size();
+  output(Topic::Tagged, key, std::move(value));
+}
+
+void Apply::emit_conversation(const std::string& key, const Mention& mention,
+                              const LedgerRecord* old, const LedgerRecord& record, Time seen_at,
+                              std::optional<std::chrono::seconds> sla) {
+  const bool shows = shows_in_conversation(record);
+  if (old != nullptr && shows_in_conversation(*old) &&
+      (!shows || old->conversation != record.conversation)) {
+    emit_withdraw(key, *old, seen_at);
+  }
+  if (!shows) return;
+  ConversationRecord event;
+  event.conversation = record.conversation;
+  event.seen_at = seen_at;
+  event.message.key = key;
+  event.message.event_time = event_time(mention, mention.seen_at.value_or(seen_at));
+  event.message.inbound = record.queued();
+  event.message.author_handle = mention.author.handle;
+  if (record.queued()) {
+    event.message.queue = record.queue;
+    event.message.route = record.route;
+    event.message.priority = record.priority;
+    event.message.sla_seconds = sla ? sla->count() : 0;
+  }
+  std::string value;
+  append_json(value, event);
+  output(Topic::Conversations, record.conversation, std::move(value));
+}
+
+void Apply::emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at) {
+  if (!shows_in_conversation(old)) return;
+  ConversationRecord event;
+  event.type = ConversationRecord::Type::Withdraw;
+  event.conversation = old.conversation;
+  event.seen_at = seen_at;
+  event.message.key = key;
+  std::string value;
+  append_json(value, event);
+  output(Topic::Conversations, old.conversation, std::move(value));
+}
+
+Result<std::optional<std::string>> Apply::tagged_value(const std::string& key) const {
+  const auto it = tagged_in_batch_.find(key);
+  if (it != tagged_in_batch_.end()) return outputs_[it->second].value;
+  if (!options_.tagged) return std::nullopt;
+  return options_.tagged(key);
+}
+
+Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects, bool with_changelog) {
+  auto changes = counters_.flush(effects.state);
+  if (!changes) return changes;
+  const std::vector<Ledger::Change> rows = ledger_.flush(effects.state);
+  if (with_changelog) {
+    for (const Ledger::Change& row : rows) output(Topic::Ledger, row.key, row.bytes);
+    for (const CounterBatch::Change& change : *changes) {
+      output(Topic::Counters, change.key, change.bytes);
+    }
+  }
+  if (stream_moved_) {
+    std::string value;
+    put_fixed(value, static_cast<std::int64_t>(stream_time_.time_since_epoch().count()));
+    effects.state.put(Space::Meta, stream_key(partition_), value);
+    stream_moved_ = false;
+  }
+  std::ranges::move(outputs_, std::back_inserter(effects.outputs));
+  outputs_.clear();
+  tagged_in_batch_.clear();
+  return changes;
+}
+
+ApplyCounts Apply::take_counts() {
+  return std::exchange(counts_, {});
+}
+
+}  // namespace vigie

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pipeline/core/mention.h"
+#include "pipeline/log/event_log.h"
+#include "rules/rule_set.h"
+#include "state/authors.h"
+#include "state/counters.h"
+#include "state/ledger.h"
+
+namespace vigie {
+
+// What became of the records of a batch, for metrics.
+struct ApplyCounts {
+  std::map<Op, std::uint64_t> ops;
+  std::uint64_t duplicates = 0;
+  std::uint64_t stale = 0;
+  std::uint64_t late = 0;
+  std::uint64_t ignored = 0;  // ops on what is deleted, engagement of what is unknown
+  std::map<std::string, std::uint64_t> tags;                            // "theme:delivery"
+  std::map<std::pair<std::string, std::string>, std::uint64_t> routed;  // queue, priority
+};
+
+struct ApplyOptions {
+  // Nothing expires, however far stream time moves on.
+  bool keep = false;
+  // The newest committed `tagged` value of a message; empty when it has none. Hiding and unhiding
+  // rewrite it.
+  std::function<Result<std::optional<std::string>>(const std::string& key)> tagged;
+};
+
+// Does to the state of one partition what each record asks for, exactly once for each message and
+// version, and collects what goes out. One worker's; `store`, `authors`, `keys` and `log` outlive
+// it.
+//
+// Records are given in log order between `begin` and `finish`. An author-wide op needs what was
+// applied before it in the store: it is given alone.
+class Apply {
+ public:
+  Apply(Partition partition, const Store& store, Authors& authors, const AuthorKeys& keys,
+        const EventLog& log, ApplyOptions options);
+
+  Result<void> load();
+
+  // Reads ahead for the keys of the coming records.
+  Result<void> begin(std::span<const std::string> keys);
+  Result<void> record(const Mention& mention, const RuleSet& rules, Matcher& matcher);
+
+  // The batch's state changes go into `effects.state`, its records behind `effects.outputs`, the
+  // changelog of `ledger` and `counters` too where `changelog` is set. Changed counters are
+  // returned for the cut.
+  Result<std::vector<CounterBatch::Change>> finish(Effects& effects, bool with_changelog);
+
+  Time stream_time() const { return stream_time_; }
+  ApplyCounts take_counts();
+
+ private:
+  std::optional<Time> expiry() const;
+  Result<void> create_or_update(const Mention& mention, const std::string& key, Time seen_at,
+                                const RuleSet& rules, Matcher& matcher);
+  Result<void> judge(const Mention& mention, const std::string& key, Time seen_at,
+                     const LedgerRecord* old, const UnmatchedRow* row, const RuleSet& rules,
+                     Matcher& matcher);
+  Result<LedgerRecord> judged_record(const Mention& mention, Time seen_at, const LedgerRecord* old,
+                                     const UnmatchedRow* row, const RuleSet& rules,
+                                     const Verdict& verdict, const AuthorKey& author);
+  void take_engagement(const Mention& mention, const std::string& key, Time seen_at,
+                       const LedgerRecord& old);
+  void remove(const Mention& mention, const std::string& key, Time seen_at);
+  Result<void> set_hidden(const Mention& mention, const std::string& key, Time seen_at, bool hidden,
+                          const RuleSet& rules);
+  Result<void> author_wide(const Mention& mention, Time seen_at, const RuleSet& rules);
+  Result<void> change_visibility(const std::string& key, const LedgerRecord& old,
+                                 LedgerRecord record, Time seen_at, const RuleSet& rules);
+  void replace(const std::string& key, const LedgerRecord* old, LedgerRecord record);
+  void emit_tagged(const std::string& key, const Mention& mention, const LedgerRecord& record);
+  void emit_conversation(const std::string& key, const Mention& mention, const LedgerRecord* old,
+                         const LedgerRecord& record, Time seen_at,
+                         std::optional<std::chrono::seconds> sla);
+  void emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at);
+  Result<std::optional<std::string>> tagged_value(const std::string& key) const;
+  void output(Topic topic, std::string key, std::optional<std::string> value);
+
+  const Partition partition_;
+  const Store& store_;
+  Authors& authors_;
+  const AuthorKeys& keys_;
+  const EventLog& log_;
+  const ApplyOptions options_;
+  Ledger ledger_;
+  CounterBatch counters_;
+  Time stream_time_{};
+  bool stream_moved_ = false;
+  std::vector<Record> outputs_;
+  std::map<std::string, std::size_t> tagged_in_batch_;  // key -> index into outputs_
+  ApplyCounts counts_;
+};
+
+}  // namespace vigie

@@ -1,0 +1,185 @@
+#include "pipeline/run/replay.h"
+
+#include <array>
+#include <chrono>
+#include <fstream>
+#include <map>
+
+#include <fmt/format.h>
+#include <prometheus/registry.h>
+
+#include "pipeline/core/json.h"
+#include "pipeline/log/embedded_log.h"
+#include "pipeline/run/alerting.h"
+#include "pipeline/run/ingest.h"
+#include "pipeline/run/view.h"
+#include "pipeline/run/worker.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::array kWritten = {Topic::Tagged, Topic::QueueSocial, Topic::QueueCommunity,
+                                 Topic::Alerts, Topic::Deadletter};
+
+// One NDJSON file a topic: a line {"key","value"} a record, in commit order.
+class TopicFiles {
+ public:
+  Result<void> open(const std::filesystem::path& directory) {
+    std::error_code made;
+    std::filesystem::create_directories(directory, made);
+    for (const Topic topic : kWritten) {
+      const auto file = directory / fmt::format("{}.ndjson", info(topic).name);
+      std::ofstream& stream = files_[topic];
+      stream.open(file, std::ios::binary | std::ios::trunc);
+      if (!stream) return fail(Code::Invalid, fmt::format("cannot write {}", file.string()));
+    }
+    return {};
+  }
+
+  void write(const Record& record) {
+    const auto it = files_.find(record.topic);
+    if (it == files_.end()) return;
+    line_.clear();
+    JsonWriter json(line_);
+    json.begin_object().field("key", record.key).key("value");
+    if (record.value) {
+      json.raw(*record.value);
+    } else {
+      json.null();
+    }
+    json.end_object();
+    line_ += '\n';
+    it->second.write(line_.data(), static_cast<std::streamsize>(line_.size()));
+  }
+
+  Result<void> close() {
+    for (auto& [topic, stream] : files_) {
+      stream.close();
+      if (stream.fail()) {
+        return fail(Code::Unavailable, fmt::format("cannot write {}.ndjson", info(topic).name));
+      }
+    }
+    return {};
+  }
+
+ private:
+  std::map<Topic, std::ofstream> files_;
+  std::string line_;
+};
+
+Result<void> write_counters(const View& view, const std::filesystem::path& directory,
+                            std::optional<Time> stream_time) {
+  std::ofstream stream(directory / "counters.ndjson", std::ios::binary | std::ios::trunc);
+  std::string line;
+  auto dumped =
+      view.counters().dump(stream_time, [&](Dimension dimension, std::string_view id,
+                                            Measure measure, Hour hour, std::int64_t value) {
+        line.clear();
+        append_counter_line(line, dimension, id, measure, hour, value);
+        stream << line << '\n';
+      });
+  if (!dumped) return dumped;
+  stream.close();
+  if (stream.fail()) return fail(Code::Unavailable, "cannot write counters.ndjson");
+  return {};
+}
+
+// The stations of the pipeline, stepped in turn until none has anything to do.
+struct Stations {
+  Worker& worker;
+  Alerting& alerting;
+  View& view;
+
+  Result<void> drain() {
+    while (true) {
+      std::size_t moved = 0;
+      for (const auto& step : {worker.step(milliseconds{0}), alerting.step(milliseconds{0}),
+                               view.step(milliseconds{0})}) {
+        if (!step) return std::unexpected(step.error());
+        moved += *step;
+      }
+      if (moved == 0) return {};
+    }
+  }
+};
+
+}  // namespace
+
+void append_counter_line(std::string& out, Dimension dimension, std::string_view id,
+                         Measure measure, Hour hour, std::int64_t value) {
+  JsonWriter json(out);
+  json.begin_object().field("dimension", name(dimension)).field("id", id);
+  json.field("measure", name(measure)).field("hour", format_time(start_of_hour(hour)));
+  json.field("value", value).end_object();
+}
+
+Result<ReplaySummary> run_replay(ReplayRun run) {
+  TopicFiles files;
+  if (run.out) {
+    auto opened = files.open(*run.out);
+    if (!opened) return std::unexpected(std::move(opened.error()));
+  }
+  ReplaySummary summary;
+  prometheus::Registry registry;
+  auto store = Store::open(run.state, {});
+  if (!store) return std::unexpected(std::move(store.error()));
+  EmbeddedOptions log_options;
+  log_options.durability = Durability::Buffered;
+  log_options.clock = nullptr;
+  log_options.observer = [&](const Record& record) {
+    if (run.out) files.write(record);
+    ++summary.outputs[std::string(info(record.topic).name)];
+  };
+  auto log = EmbeddedLog::open(std::move(log_options), **store);
+  if (!log) return std::unexpected(std::move(log.error()));
+  const AuthorKeys keys(run.author_secret);
+  Ingest ingest(**log, nullptr, RecordClock{}, registry);
+  WorkerOptions worker_options;
+  worker_options.keep = run.keep;
+  Worker worker(**log, **store, keys, [&] { return run.rules; }, registry, worker_options);
+  auto started = worker.start();
+  if (!started) return std::unexpected(std::move(started.error()));
+  auto alerting = Alerting::open(**log, **store, run.surge);
+  if (!alerting) return std::unexpected(std::move(alerting.error()));
+  auto view = View::open(**log, **store, registry, {});
+  if (!view) return std::unexpected(std::move(view.error()));
+  Stations stations{worker, **alerting, **view};
+
+  auto opened = run.input->open("", {});
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  IngestOptions ingest_options;
+  ingest_options.detect_lang = run.detect_lang;
+  ingest_options.time_from_input = true;
+  for (bool finished = false; !finished;) {
+    auto batch = run.input->next(milliseconds{1000}, {});
+    if (!batch) return std::unexpected(std::move(batch.error()));
+    finished = batch->finished;
+    auto accepted = ingest.accept("replay", std::move(batch->items), "", ingest_options);
+    if (!accepted) return std::unexpected(std::move(accepted.error()));
+    summary.records += accepted->logged + accepted->dead_lettered;
+    summary.dead_letters += accepted->dead_lettered;
+    auto drained = stations.drain();
+    if (!drained) return std::unexpected(std::move(drained.error()));
+    if (run.progress) run.progress(summary.records);
+  }
+  auto judged = worker.finish();
+  if (!judged) return std::unexpected(std::move(judged.error()));
+  auto drained = stations.drain();
+  if (!drained) return std::unexpected(std::move(drained.error()));
+
+  summary.stream_time = worker.stream_time();
+  summary.social_items = (*view)->queues().open_items("social");
+  summary.community_items = (*view)->queues().open_items("community");
+  if (run.out) {
+    std::optional<Time> expiry;
+    if (!run.keep) expiry = summary.stream_time;
+    auto written = write_counters(**view, *run.out, expiry);
+    if (written) written = files.close();
+    if (!written) return std::unexpected(std::move(written.error()));
+  }
+  return summary;
+}
+
+}  // namespace vigie

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "connectors/connector.h"
+#include "pipeline/alerts/surge.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/ids.h"
+#include "rules/rule_set.h"
+#include "state/counters.h"
+
+namespace vigie {
+
+struct ReplayRun {
+  std::shared_ptr<const RuleSet> rules;
+  std::unique_ptr<Connector> input;
+  std::filesystem::path state;               // directory of the run's own store
+  std::optional<std::filesystem::path> out;  // one NDJSON file a topic goes here
+  std::array<std::uint8_t, 32> author_secret{};
+  bool keep = false;  // nothing expires
+  bool detect_lang = true;
+  SurgeOptions surge;
+  // Told now and then how many records were read.
+  std::function<void(std::uint64_t)> progress;
+};
+
+struct ReplaySummary {
+  std::uint64_t records = 0;
+  std::uint64_t dead_letters = 0;
+  std::map<std::string, std::uint64_t> outputs;  // records by topic name
+  std::size_t social_items = 0;
+  std::size_t community_items = 0;
+  Time stream_time{};
+};
+
+// One line of a counter dump, without its end: {"dimension","id","measure","hour","value"}.
+void append_counter_line(std::string& out, Dimension dimension, std::string_view id,
+                         Measure measure, Hour hour, std::int64_t value);
+
+// The whole pipeline over an input that ends: one partition, one worker, input order, no ticks, one
+// thread. The same input and rules give the same bytes.
+Result<ReplaySummary> run_replay(ReplayRun run);
+
+}  // namespace vigie

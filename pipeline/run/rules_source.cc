@@ -1,0 +1,79 @@
+#include "pipeline/run/rules_source.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace vigie {
+namespace {
+
+constexpr std::chrono::seconds kOverlap{60};
+
+Error errors_of(const std::vector<Diagnostic>& diagnostics) {
+  std::string message;
+  for (const Diagnostic& diagnostic : diagnostics) {
+    if (!diagnostic.is_error) continue;
+    if (!message.empty()) message += '\n';
+    message += format(diagnostic);
+  }
+  return {Code::Invalid, std::move(message)};
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(file)) {
+    return fail(Code::Invalid,
+                fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
+  }
+  std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (stream.bad()) return fail(Code::Invalid, fmt::format("cannot read {}", file.string()));
+  return text;
+}
+
+Result<std::unique_ptr<RulesSource>> RulesSource::open(std::filesystem::path file) {
+  auto source = std::unique_ptr<RulesSource>(new RulesSource(std::move(file)));
+  auto loaded = source->reload(true);
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  return source;
+}
+
+std::shared_ptr<const RuleSet> RulesSource::current() const {
+  const std::lock_guard lock(mutex_);
+  return current_;
+}
+
+std::shared_ptr<const RuleSet> RulesSource::outgoing() const {
+  const std::lock_guard lock(mutex_);
+  if (!outgoing_ || std::chrono::steady_clock::now() - changed_at_ > kOverlap) return nullptr;
+  return outgoing_;
+}
+
+std::vector<std::string> RulesSource::warnings() const {
+  const std::lock_guard lock(mutex_);
+  return warnings_;
+}
+
+Result<RulesSource::Reload> RulesSource::reload(bool force) {
+  auto text = read_file(file_);
+  if (!text) return std::unexpected(std::move(text.error()));
+  if (!force && *text == loaded_text_) return Reload::Unchanged;
+  loaded_text_ = *text;
+  RuleSet::Compiled compiled = RuleSet::compile(*text, file_.string());
+  if (!compiled.rules) return std::unexpected(errors_of(compiled.diagnostics));
+  std::vector<std::string> warnings;
+  for (const Diagnostic& diagnostic : compiled.diagnostics) warnings.push_back(format(diagnostic));
+  const std::lock_guard lock(mutex_);
+  warnings_ = std::move(warnings);
+  if (current_ && current_->version() == compiled.rules->version()) return Reload::Unchanged;
+  outgoing_ = std::move(current_);
+  current_ = std::move(compiled.rules);
+  changed_at_ = std::chrono::steady_clock::now();
+  return Reload::Changed;
+}
+
+}  // namespace vigie

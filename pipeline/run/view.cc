@@ -1,0 +1,300 @@
+// Meta : 0x01 'v' topic:u8 partition:u16 -> offset:u64, the first record that is not folded yet
+#include "pipeline/run/view.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <vector>
+
+#include <fmt/format.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
+
+#include "pipeline/core/bytes.h"
+#include "pipeline/core/json.h"
+#include "state/cut.h"
+
+namespace vigie {
+namespace {
+
+constexpr std::size_t kBatch = 2000;
+constexpr std::array<std::string_view, 2> kQueues = {"social", "community"};
+
+std::string fold_key(Topic topic, Partition partition) {
+  std::string key{'\x01', 'v', static_cast<char>(topic)};
+  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
+  return key;
+}
+
+std::string summary_json(const QueueItem& item) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  json.field("item", item.id).field("queue", item.queue).field("state", name(item.state));
+  json.field("priority", item.priority).field("route", item.route);
+  json.field("messages", static_cast<std::int64_t>(item.messages.size()));
+  json.field("updated_at", format_time(item.updated_at)).end_object();
+  return out;
+}
+
+const prometheus::Histogram::BucketBoundaries kSeconds = {.001, .0025, .005, .01, .025, .05, .1,
+                                                          .25,  .5,    1,    2.5, 5,    10};
+
+}  // namespace
+
+struct View::Impl {
+  EventLog& log;
+  Store& store;
+  ViewOptions options;
+  std::unique_ptr<Queues> queues;
+  CounterReader counters;
+  AlertBook alerts;
+  Feed social;
+  Feed community;
+  Feed alert_feed;
+  std::atomic<std::int64_t> as_of{0};
+
+  // One topic that is folded.
+  struct Source {
+    Topic topic;
+    std::unique_ptr<LogReader> reader;
+    std::map<Partition, Offset> folded;  // first offset that is not folded
+  };
+  std::vector<Source> sources;
+
+  prometheus::Histogram& view_seconds;
+  prometheus::Histogram& served_seconds;
+  std::array<prometheus::Gauge*, 2> queue_items{};
+
+  Impl(EventLog& l, Store& s, prometheus::Registry& registry, ViewOptions o)
+      : log(l),
+        store(s),
+        options(std::move(o)),
+        counters(s, l.partitions(Topic::Mentions)),
+        social(options.feed_capacity),
+        community(options.feed_capacity),
+        alert_feed(options.feed_capacity),
+        view_seconds(prometheus::BuildHistogram()
+                         .Name("vigie_view_seconds")
+                         .Help("From the read of committed records to their being served")
+                         .Register(registry)
+                         .Add({}, kSeconds)),
+        served_seconds(prometheus::BuildHistogram()
+                           .Name("vigie_receipt_to_served_seconds")
+                           .Help("From a mention's receipt to its being served in a queue")
+                           .Register(registry)
+                           .Add({}, kSeconds)) {
+    auto& items = prometheus::BuildGauge()
+                      .Name("vigie_queue_items")
+                      .Help("Items that wait for somebody")
+                      .Register(registry);
+    for (std::size_t i = 0; i < kQueues.size(); ++i) {
+      queue_items[i] = &items.Add({{"queue", std::string(kQueues[i])}});
+    }
+  }
+
+  Result<void> add_source(Topic topic, Offset rewind);
+  Result<std::size_t> fold(Source& source, std::chrono::milliseconds wait);
+  void fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch);
+  void fold_alert(const LogRecord& record);
+  void fold_latest(Topic topic, const LogRecord& record, StoreBatch& batch);
+  void fold_counter(const LogRecord& record, StoreBatch& batch);
+  void push(const QueueItem& item, const LogRecord& record);
+  void advance(Time time);
+};
+
+Result<void> View::Impl::add_source(Topic topic, Offset rewind) {
+  Source source{.topic = topic};
+  ReadOptions read;
+  read.group = "view";
+  read.rewind = rewind;
+  auto reader = log.read(topic, read, store);
+  if (!reader) return std::unexpected(std::move(reader.error()));
+  source.reader = std::move(*reader);
+  for (std::int32_t i = 0; i < log.partitions(topic); ++i) {
+    auto stored = store.get(Space::Meta, fold_key(topic, Partition{i}));
+    if (!stored) return std::unexpected(std::move(stored.error()));
+    source.folded[Partition{i}] = *stored ? ByteReader(**stored).fixed<Offset>() : 0;
+  }
+  sources.push_back(std::move(source));
+  return {};
+}
+
+void View::Impl::advance(Time time) {
+  const std::int64_t wanted = time.time_since_epoch().count();
+  std::int64_t known = as_of.load();
+  while (known < wanted && !as_of.compare_exchange_weak(known, wanted)) {
+  }
+}
+
+Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds wait) {
+  auto polled = source.reader->poll(kBatch, wait);
+  if (!polled) return std::unexpected(std::move(polled.error()));
+  if (polled->empty()) return 0;
+  const auto begun = std::chrono::steady_clock::now();
+  Effects effects;
+  std::map<Partition, Offset> next;
+  for (const LogRecord& record : *polled) {
+    Offset& folded = source.folded[record.partition];
+    // What was folded before a restart is only told again to those who follow a feed.
+    const bool is_new = record.offset >= folded;
+    if (source.topic == Topic::Conversations) fold_conversation(record, is_new, effects.state);
+    if (source.topic == Topic::Alerts) fold_alert(record);
+    if (source.topic == Topic::Tagged) fold_latest(source.topic, record, effects.state);
+    if (source.topic == Topic::Counters) fold_counter(record, effects.state);
+    folded = std::max(folded, record.offset + 1);
+    next[record.partition] = folded;
+  }
+  for (const auto& [partition, offset] : next) {
+    std::string value;
+    put_fixed(value, offset);
+    effects.state.put(Space::Meta, fold_key(source.topic, partition), value);
+    effects.next.emplace_back(partition, offset);
+  }
+  const std::size_t count = polled->size();
+  auto committed = source.reader->commit(std::move(effects));
+  if (!committed) return std::unexpected(std::move(committed.error()));
+  view_seconds.Observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+  return count;
+}
+
+void View::Impl::fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch) {
+  const std::string_view value = record.value.value_or("");
+  if (is_new) {
+    auto applied = queues->apply(record.key, value, batch);
+    if (!applied) spdlog::error("view topic=conversations error=\"{}\"", applied.error().message);
+  }
+  auto parsed = parse_conversation_record(record.key, value);
+  if (!parsed) return;
+  advance(parsed->seen_at);
+  if (is_new && options.clock) {
+    served_seconds.Observe(
+        std::max(0.0, std::chrono::duration<double>(options.clock() - parsed->seen_at).count()));
+  }
+  if (const auto item = queues->item(record.key)) push(*item, record);
+}
+
+void View::Impl::push(const QueueItem& item, const LogRecord& record) {
+  // Each feed moves on with every record, so that an id stands for the same moment in both.
+  const Offset next = record.offset + 1;
+  const bool is_social = item.queue == kQueues[0];
+  social.push(record.partition, next, is_social ? "item" : "", is_social ? summary_json(item) : "");
+  community.push(record.partition, next, is_social ? "" : "item",
+                 is_social ? "" : summary_json(item));
+}
+
+void View::Impl::fold_alert(const LogRecord& record) {
+  auto folded = alerts.fold(record.key, record.value);
+  if (!folded) spdlog::error("view topic=alerts error=\"{}\"", folded.error().message);
+  if (!record.value || !folded) return;
+  alert_feed.push(record.partition, record.offset + 1, "alert", std::string(*record.value));
+}
+
+// As the embedded log keeps it: format version, partition, offset, value.
+void View::Impl::fold_latest(Topic topic, const LogRecord& record, StoreBatch& batch) {
+  const std::string key = latest_key(topic, record.key);
+  if (!record.value) {
+    batch.erase(Space::Latest, key);
+    return;
+  }
+  std::string value(1, '\x01');
+  put_fixed(value, static_cast<std::uint16_t>(number(record.partition)));
+  put_fixed(value, record.offset);
+  value += *record.value;
+  batch.put(Space::Latest, key, value);
+}
+
+void View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
+  if (is_cut_key(record.key)) {
+    if (!record.value) return;
+    const auto cut = parse_cut(*record.value);
+    if (cut) advance(start_of_minute(cut->minute + 1));
+    return;
+  }
+  if (record.value) {
+    batch.put(Space::Counters, record.key, *record.value);
+  } else {
+    batch.erase(Space::Counters, record.key);
+  }
+}
+
+View::View(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+View::~View() = default;
+
+Result<std::unique_ptr<View>> View::open(EventLog& log, Store& store,
+                                         prometheus::Registry& registry, ViewOptions options) {
+  auto impl = std::make_unique<Impl>(log, store, registry, std::move(options));
+  auto queues = Queues::open(store);
+  if (!queues) return std::unexpected(std::move(queues.error()));
+  impl->queues = std::move(*queues);
+  const auto rewind = static_cast<Offset>(impl->options.feed_capacity);
+  std::vector<std::pair<Topic, Offset>> topics = {{Topic::Conversations, rewind}};
+  // Alerts are few and their life is a fold from the beginning.
+  topics.emplace_back(Topic::Alerts, std::numeric_limits<Offset>::max() / 2);
+  if (impl->options.fold_state) {
+    topics.emplace_back(Topic::Tagged, 0);
+    topics.emplace_back(Topic::Counters, 0);
+  }
+  for (const auto& [topic, back] : topics) {
+    auto added = impl->add_source(topic, back);
+    if (!added) return std::unexpected(std::move(added.error()));
+  }
+  return std::unique_ptr<View>(new View(std::move(impl)));
+}
+
+Result<std::size_t> View::step(std::chrono::milliseconds wait) {
+  std::size_t count = 0;
+  for (Impl::Source& source : impl_->sources) {
+    const bool first = &source == impl_->sources.data();
+    auto folded = impl_->fold(source, first ? wait : std::chrono::milliseconds{0});
+    if (!folded) return folded;
+    count += *folded;
+  }
+  for (std::size_t i = 0; i < kQueues.size(); ++i) {
+    impl_->queue_items[i]->Set(static_cast<double>(impl_->queues->open_items(kQueues[i])));
+  }
+  return count;
+}
+
+const Queues& View::queues() const {
+  return *impl_->queues;
+}
+const CounterReader& View::counters() const {
+  return impl_->counters;
+}
+const AlertBook& View::alerts() const {
+  return impl_->alerts;
+}
+Feed& View::social() {
+  return impl_->social;
+}
+Feed& View::community() {
+  return impl_->community;
+}
+Feed& View::alert_feed() {
+  return impl_->alert_feed;
+}
+
+Result<std::optional<std::string>> View::tagged(std::string_view key) const {
+  auto stored = impl_->store.get(Space::Latest, latest_key(Topic::Tagged, key));
+  if (!stored || !*stored) return stored;
+  constexpr std::size_t kHead = 11;
+  if ((*stored)->size() < kHead) return fail(Code::Corrupt, "tagged: a stored record is damaged");
+  std::string value = (*stored)->substr(kHead);
+  // Written by tagged_json, where the flag ends the object.
+  if (value.ends_with(R"("hidden":true})")) return std::nullopt;
+  return value;
+}
+
+Time View::as_of() const {
+  return Time{std::chrono::microseconds{impl_->as_of.load()}};
+}
+
+void View::advance(Time stream_time) {
+  impl_->advance(stream_time);
+}
+
+}  // namespace vigie

@@ -1,0 +1,424 @@
+// Meta : 0x01 'c' partition:u16 -> minute:i32, the last minute that was cut
+#include "pipeline/run/worker.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <variant>
+
+#include <fmt/format.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include "pipeline/core/bytes.h"
+#include "pipeline/run/records.h"
+#include "state/cut.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::seconds;
+
+// How long after its end a minute is cut, by record time.
+constexpr seconds kCutDelay{10};
+
+std::string cut_state_key(Partition partition) {
+  std::string key{'\x01', 'c'};
+  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
+  return key;
+}
+
+// The last minute whose end lies kCutDelay or more before `seen_at`.
+Minute last_over(Time seen_at) {
+  return minute_of(seen_at - kCutDelay) - 1;
+}
+
+// What the coming cut of a partition will tell.
+class CutBuilder {
+ public:
+  std::optional<Minute> last;  // the last minute that was cut
+  bool whole = true;
+
+  void changed(const CounterBatch::Change& change) {
+    if (!raises_alerts(change.series.dimension)) return;
+    values_[change.key] = {change.series, change.granularity, change.bucket,
+                           change.value[static_cast<std::size_t>(Measure::Mentions)]};
+  }
+  void changed(const Authors::SetChange& change) {
+    authors_[fmt::format("{}/{}/{}", static_cast<int>(change.series.dimension), change.series.id,
+                         change.hour)] = {change.series, change.hour, change.authors};
+  }
+
+  Cut take(Partition partition, Minute minute) {
+    Cut cut;
+    cut.partition = partition;
+    cut.minute = minute;
+    cut.whole = std::exchange(whole, false);
+    for (auto& [key, value] : values_) cut.values.push_back(std::move(value));
+    for (auto& [key, authors] : authors_) cut.authors.push_back(std::move(authors));
+    values_.clear();
+    authors_.clear();
+    last = minute;
+    return cut;
+  }
+
+ private:
+  std::map<std::string, Cut::Value> values_;
+  std::map<std::string, Cut::Authors> authors_;
+};
+
+struct Metrics {
+  explicit Metrics(prometheus::Registry& registry)
+      : ops(prometheus::BuildCounter()
+                .Name("vigie_worker_mentions_total")
+                .Help("Records applied, by op")
+                .Register(registry)),
+        duplicates(counter(registry, "vigie_duplicates_total", "Same version and content again")),
+        stale(counter(registry, "vigie_stale_total", "Older versions that were ignored")),
+        late(counter(registry, "vigie_late_total", "Too far behind record time for any bucket")),
+        ignored(counter(registry, "vigie_ignored_total",
+                        "Ops on deleted messages and engagement of unknown ones")),
+        dead(
+            counter(registry, "vigie_worker_deadletters_total", "Log records that are no mention")),
+        tags(prometheus::BuildCounter()
+                 .Name("vigie_tags_total")
+                 .Help("Tags given, by rule")
+                 .Register(registry)),
+        routed(prometheus::BuildCounter()
+                   .Name("vigie_routed_total")
+                   .Help("Messages routed to a queue")
+                   .Register(registry)),
+        lag(prometheus::BuildGauge()
+                .Name("vigie_worker_lag_records")
+                .Help("Records logged and not yet committed")
+                .Register(registry)),
+        commit_seconds(
+            prometheus::BuildHistogram()
+                .Name("vigie_worker_commit_seconds")
+                .Help("From the batch's read to its commit")
+                .Register(registry)
+                .Add({}, prometheus::Histogram::BucketBoundaries{.001, .0025, .005, .01, .025, .05,
+                                                                 .1, .25, .5, 1, 2.5, 5})) {}
+
+  static prometheus::Counter& counter(prometheus::Registry& registry, const char* metric,
+                                      const char* help) {
+    return prometheus::BuildCounter().Name(metric).Help(help).Register(registry).Add({});
+  }
+
+  void add(const ApplyCounts& counts) {
+    for (const auto& [op, n] : counts.ops) {
+      ops.Add({{"op", std::string(name(op))}}).Increment(static_cast<double>(n));
+    }
+    duplicates.Increment(static_cast<double>(counts.duplicates));
+    stale.Increment(static_cast<double>(counts.stale));
+    late.Increment(static_cast<double>(counts.late));
+    ignored.Increment(static_cast<double>(counts.ignored));
+    for (const auto& [label, n] : counts.tags) {
+      const std::size_t colon = label.find(':');
+      tags.Add({{"kind", label.substr(0, colon)}, {"id", label.substr(colon + 1)}})
+          .Increment(static_cast<double>(n));
+    }
+    for (const auto& [where, n] : counts.routed) {
+      routed.Add({{"queue", where.first}, {"priority", where.second}})
+          .Increment(static_cast<double>(n));
+    }
+  }
+
+  prometheus::Family<prometheus::Counter>& ops;
+  prometheus::Counter& duplicates;
+  prometheus::Counter& stale;
+  prometheus::Counter& late;
+  prometheus::Counter& ignored;
+  prometheus::Counter& dead;
+  prometheus::Family<prometheus::Counter>& tags;
+  prometheus::Family<prometheus::Counter>& routed;
+  prometheus::Family<prometheus::Gauge>& lag;
+  prometheus::Histogram& commit_seconds;
+};
+
+}  // namespace
+
+struct Worker::Impl {
+  EventLog& log;
+  Store& store;
+  const AuthorKeys& keys;
+  std::function<std::shared_ptr<const RuleSet>()> rules;
+  WorkerOptions options;
+  Metrics metrics;
+  Authors authors;
+  Matcher matcher;
+  MentionReader reader;
+  std::unique_ptr<LogReader> log_reader;
+
+  struct Owned {
+    std::unique_ptr<Apply> apply;
+    CutBuilder cut;
+  };
+  std::map<Partition, Owned> owned;
+
+  // One polled record, read.
+  struct Parsed {
+    Partition partition{};
+    Offset offset = 0;
+    std::optional<Mention> mention;  // none: a dead letter
+    std::string reason;
+    std::string_view bytes;
+  };
+  std::vector<Parsed> parsed;
+
+  Impl(EventLog& l, Store& s, const AuthorKeys& k,
+       std::function<std::shared_ptr<const RuleSet>()> r, prometheus::Registry& registry,
+       WorkerOptions o)
+      : log(l), store(s), keys(k), rules(std::move(r)), options(o), metrics(registry), authors(s) {}
+
+  Result<Owned*> partition(Partition number);
+  Result<void> load_cut(Partition number, Owned& owned);
+  void parse(std::span<const LogRecord> records);
+  Result<void> know_partitions();
+  std::optional<Minute> due_cut(const Parsed& record) const;
+  std::size_t segment_end(std::size_t begin) const;
+  Result<void> run_segment(std::size_t begin, std::size_t end, const RuleSet& set);
+  Result<void> commit(Effects& effects, const std::vector<Partition>& touched);
+  Result<void> commit_cut(Partition number, Minute minute);
+};
+
+Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
+  const auto it = owned.find(number);
+  if (it != owned.end()) return &it->second;
+  Owned fresh;
+  ApplyOptions apply_options;
+  apply_options.keep = options.keep;
+  apply_options.tagged = [this](const std::string& key) { return log.latest(Topic::Tagged, key); };
+  fresh.apply =
+      std::make_unique<Apply>(number, store, authors, keys, log, std::move(apply_options));
+  auto loaded = fresh.apply->load();
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  loaded = load_cut(number, fresh);
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  return &owned.emplace(number, std::move(fresh)).first->second;
+}
+
+// The first cut of a partition after a start tells everything, since what changed before is not
+// known.
+Result<void> Worker::Impl::load_cut(Partition wanted, Owned& fresh) {
+  auto stored = store.get(Space::Meta, cut_state_key(wanted));
+  if (!stored) return std::unexpected(std::move(stored.error()));
+  if (*stored) fresh.cut.last = ByteReader(**stored).fixed<Minute>();
+  std::string prefix(1, '\x01');
+  put_fixed(prefix, static_cast<std::uint16_t>(number(wanted)));
+  const Time stream_time = fresh.apply->stream_time();
+  return store.scan(
+      Space::Counters, prefix, prefix_end(prefix),
+      [&](std::string_view key, std::string_view value) {
+        const auto parsed_key = parse_counter_key(key);
+        const auto measures = parse_counter_value(value);
+        if (!parsed_key || !measures) return true;
+        if (counter_expired(parsed_key->granularity, parsed_key->bucket, stream_time)) {
+          return true;
+        }
+        CounterBatch::Change change;
+        change.series = parsed_key->series;
+        change.granularity = parsed_key->granularity;
+        change.bucket = parsed_key->bucket;
+        change.value = *measures;
+        change.key = key;
+        fresh.cut.changed(change);
+        return true;
+      });
+}
+
+void Worker::Impl::parse(std::span<const LogRecord> records) {
+  parsed.clear();
+  parsed.reserve(records.size());
+  for (const LogRecord& record : records) {
+    Parsed& out = parsed.emplace_back();
+    out.partition = record.partition;
+    out.offset = record.offset;
+    out.bytes = record.value.value_or("");
+    auto mention = reader.read(out.bytes);
+    if (mention) {
+      out.mention = std::move(*mention);
+    } else {
+      out.reason = std::move(mention.error().message);
+    }
+  }
+}
+
+// Loads what is not loaded yet; a partition's minutes begin with its first record.
+Result<void> Worker::Impl::know_partitions() {
+  for (const Parsed& record : parsed) {
+    auto found = partition(record.partition);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!(*found)->cut.last && record.mention && record.mention->seen_at) {
+      (*found)->cut.last = last_over(*record.mention->seen_at);
+    }
+  }
+  return {};
+}
+
+// The minute that is over before this record, if it was not cut yet.
+std::optional<Minute> Worker::Impl::due_cut(const Parsed& record) const {
+  if (!record.mention || !record.mention->seen_at) return std::nullopt;
+  const auto it = owned.find(record.partition);
+  if (it == owned.end() || !it->second.cut.last) return std::nullopt;
+  const Minute over = last_over(*record.mention->seen_at);
+  if (over <= *it->second.cut.last) return std::nullopt;
+  return over;
+}
+
+// A segment ends before a record that a cut precedes, and around an author-wide op.
+std::size_t Worker::Impl::segment_end(std::size_t begin) const {
+  std::size_t end = begin;
+  for (; end < parsed.size(); ++end) {
+    if (end > begin && due_cut(parsed[end])) break;
+    const bool alone = parsed[end].mention && is_author_wide(parsed[end].mention->op);
+    if (!alone) continue;
+    return end == begin ? end + 1 : end;
+  }
+  return end;
+}
+
+Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
+  Impl& self = *impl_;
+  auto polled = self.log_reader->poll(self.options.max_batch, wait);
+  if (!polled) return std::unexpected(std::move(polled.error()));
+  const auto begun = std::chrono::steady_clock::now();
+  // Partitions that moved to another worker are read anew from the store when they come back.
+  const std::vector<Partition> now = self.log_reader->partitions();
+  std::erase_if(self.owned, [&](const auto& entry) {
+    return std::ranges::find(now, entry.first) == now.end();
+  });
+  if (polled->empty()) return 0;
+  const std::shared_ptr<const RuleSet> set = self.rules();
+  self.parse(*polled);
+  auto known = self.know_partitions();
+  if (!known) return std::unexpected(std::move(known.error()));
+  for (std::size_t begin = 0; begin < self.parsed.size();) {
+    if (const auto minute = self.due_cut(self.parsed[begin])) {
+      auto cut = self.commit_cut(self.parsed[begin].partition, *minute);
+      if (!cut) return std::unexpected(std::move(cut.error()));
+    }
+    const std::size_t end = self.segment_end(begin);
+    auto done = self.run_segment(begin, end, *set);
+    if (!done) return std::unexpected(std::move(done.error()));
+    begin = end;
+  }
+  self.metrics.commit_seconds.Observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+  for (const Partition partition : now) {
+    const auto [next, end] = self.log_reader->position(partition);
+    self.metrics.lag.Add({{"partition", std::to_string(number(partition))}})
+        .Set(static_cast<double>(std::max<Offset>(0, end - next)));
+  }
+  return self.parsed.size();
+}
+
+Result<void> Worker::Impl::run_segment(std::size_t begin, std::size_t end, const RuleSet& set) {
+  std::map<Partition, std::vector<std::string>> keys_of_partition;
+  for (std::size_t i = begin; i < end; ++i) {
+    if (!parsed[i].mention) continue;
+    keys_of_partition[parsed[i].partition].push_back(key_of(*parsed[i].mention));
+  }
+  for (const auto& [number, wanted] : keys_of_partition) {
+    auto found = partition(number);
+    if (!found) return std::unexpected(std::move(found.error()));
+    auto read = (*found)->apply->begin(wanted);
+    if (!read) return read;
+  }
+  Effects effects;
+  std::map<Partition, Offset> next;
+  for (std::size_t i = begin; i < end; ++i) {
+    const Parsed& record = parsed[i];
+    next[record.partition] = record.offset + 1;
+    auto found = partition(record.partition);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!record.mention) {
+      effects.outputs.push_back(dead_letter(
+          log, fmt::format("mentions/{}", number(record.partition)), std::to_string(record.offset),
+          record.reason, record.bytes, (*found)->apply->stream_time()));
+      metrics.dead.Increment();
+      continue;
+    }
+    auto applied = (*found)->apply->record(*record.mention, set, matcher);
+    if (!applied) return applied;
+  }
+  std::vector<Partition> touched;
+  for (const auto& [number, offset] : next) {
+    effects.next.emplace_back(number, offset);
+    touched.push_back(number);
+  }
+  return commit(effects, touched);
+}
+
+Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>& touched) {
+  for (const Partition number : touched) {
+    Owned& mine = owned.at(number);
+    auto changes = mine.apply->finish(effects, options.with_changelog);
+    if (!changes) return std::unexpected(std::move(changes.error()));
+    for (const CounterBatch::Change& change : *changes) mine.cut.changed(change);
+    metrics.add(mine.apply->take_counts());
+  }
+  auto sets = authors.flush(effects.state);
+  if (!sets) return std::unexpected(std::move(sets.error()));
+  for (const Authors::SetChange& change : *sets) owned.at(change.partition).cut.changed(change);
+  return log_reader->commit(std::move(effects));
+}
+
+Result<void> Worker::Impl::commit_cut(Partition wanted, Minute minute) {
+  Effects effects;
+  const Cut cut = owned.at(wanted).cut.take(wanted, minute);
+  Record record;
+  record.topic = Topic::Counters;
+  record.partition = wanted;
+  record.key = cut_key(wanted, minute);
+  append_json(record.value.emplace(), cut);
+  effects.outputs.push_back(std::move(record));
+  std::string value;
+  put_fixed(value, minute);
+  effects.state.put(Space::Meta, cut_state_key(wanted), value);
+  return log_reader->commit(std::move(effects));
+}
+
+Worker::Worker(EventLog& log, Store& store, const AuthorKeys& keys,
+               std::function<std::shared_ptr<const RuleSet>()> rules,
+               prometheus::Registry& registry, WorkerOptions options)
+    : impl_(std::make_unique<Impl>(log, store, keys, std::move(rules), registry, options)) {}
+Worker::~Worker() = default;
+
+Result<void> Worker::start() {
+  auto reader = impl_->log.read(Topic::Mentions, {.group = "worker", .shared = true}, impl_->store);
+  if (!reader) return std::unexpected(std::move(reader.error()));
+  impl_->log_reader = std::move(*reader);
+  return {};
+}
+
+Result<void> Worker::finish() {
+  for (auto& [number, owned] : impl_->owned) {
+    const Minute begun = minute_of(owned.apply->stream_time());
+    if (!owned.cut.last || *owned.cut.last >= begun) continue;
+    auto cut = impl_->commit_cut(number, begun);
+    if (!cut) return cut;
+  }
+  return {};
+}
+
+Time Worker::stream_time() const {
+  Time highest{};
+  for (const auto& [number, owned] : impl_->owned) {
+    highest = std::max(highest, owned.apply->stream_time());
+  }
+  return highest;
+}
+
+Time Worker::oldest_stream_time() const {
+  std::optional<Time> lowest;
+  for (const auto& [number, owned] : impl_->owned) {
+    const Time time = owned.apply->stream_time();
+    lowest = lowest ? std::min(*lowest, time) : time;
+  }
+  return lowest.value_or(Time{});
+}
+
+}  // namespace vigie

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "pipeline/core/error.h"
+#include "pipeline/core/ids.h"
+#include "pipeline/log/event_log.h"
+#include "pipeline/run/apply.h"
+#include "rules/rule_set.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace vigie {
+
+struct WorkerOptions {
+  std::size_t max_batch = 2000;  // records a commit
+  bool keep = false;             // see ApplyOptions
+  bool with_changelog = false;   // the log needs the state as records
+};
+
+// Reads `mentions`, applies each record and commits what follows from it. The only writer of the
+// state of the partitions it reads. One thread; what it is given outlives it.
+class Worker {
+ public:
+  Worker(EventLog& log, Store& store, const AuthorKeys& keys,
+         std::function<std::shared_ptr<const RuleSet>()> rules, prometheus::Registry& registry,
+         WorkerOptions options);
+  ~Worker();
+
+  Result<void> start();
+
+  // Waits up to `wait` for records, applies and commits them. Returns how many. After a failure the
+  // worker is broken: a new one, over a newly opened log, goes on where the last commit stands.
+  Result<std::size_t> step(std::chrono::milliseconds wait);
+
+  // Declares every minute over that has begun: the end of an input that is not live.
+  Result<void> finish();
+
+  // Highest stream time of its partitions; the lowest, for expiry.
+  Time stream_time() const;
+  Time oldest_stream_time() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vigie

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "pipeline/api/routes.h"
+
+// The answer of each route; routes.cc says which is whose.
+namespace vigie {
+
+Response answer_health(const Service& service, const Principal& who, const Request& request);
+Response answer_ready(const Service& service, const Principal& who, const Request& request);
+Response answer_metrics(const Service& service, const Principal& who, const Request& request);
+Response answer_page(const Service& service, const Principal& who, const Request& request);
+Response answer_openapi(const Service& service, const Principal& who, const Request& request);
+Response answer_rules(const Service& service, const Principal& who, const Request& request);
+Response answer_alerts(const Service& service, const Principal& who, const Request& request);
+Response answer_items(const Service& service, const Principal& who, const Request& request);
+Response answer_item(const Service& service, const Principal& who, const Request& request);
+Response answer_counters(const Service& service, const Principal& who, const Request& request);
+Response answer_mentions(const Service& service, const Principal& who, const Request& request);
+
+// A whole number from 1 to `max`, or `otherwise` where the request has no such parameter.
+Result<std::size_t> count_param(const Request& request, std::string_view name,
+                                std::size_t otherwise, std::size_t max);
+
+// The files that the build embeds.
+std::string_view page_html();
+std::string_view openapi_json();
+
+}  // namespace vigie

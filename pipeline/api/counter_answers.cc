@@ -1,0 +1,175 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "pipeline/api/answers.h"
+#include "pipeline/core/json.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::int64_t kMinute = 60;
+constexpr std::int64_t kHour = 3600;
+constexpr std::int64_t kDay = 86400;
+constexpr std::int64_t kMaxPoints = 1500;
+constexpr std::int64_t kDefaultPoints = 170;
+constexpr std::array<std::int64_t, 6> kSteps = {kMinute, 5 * kMinute, 15 * kMinute,
+                                                kHour,   6 * kHour,   kDay};
+
+// number ("m" | "h" | "d"), in seconds; at least a minute and at most 35 days.
+Result<std::int64_t> duration_param(const Request& request, std::string_view name) {
+  const std::string_view text = *request.param(name);
+  const auto wrong = [&] {
+    return fail(Code::Invalid, fmt::format("{}: expected 1m to 35d, as in 24h", name));
+  };
+  std::int64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || end - rest != 1 || value < 1 || value > 35 * kDay / kMinute) {
+    return wrong();
+  }
+  const std::int64_t unit = *rest == 'm' ? kMinute : *rest == 'h' ? kHour : *rest == 'd' ? kDay : 0;
+  if (unit == 0 || value * unit > 35 * kDay) return wrong();
+  return value * unit;
+}
+
+struct Question {
+  Series series;
+  Measure measure = Measure::Mentions;
+  Time as_of{};
+  Time end{};
+  std::int64_t window = kDay;  // seconds
+  std::int64_t bucket = kMinute;
+  std::int64_t step = kMinute;
+};
+
+Result<void> read_series(const Request& request, Question& out) {
+  const std::optional<Dimension> dimension =
+      parse_dimension(request.param("dimension").value_or("all"));
+  if (!dimension) return fail(Code::Invalid, "dimension: unknown");
+  const std::optional<Measure> measure =
+      parse_measure(request.param("measure").value_or("mentions"));
+  if (!measure) return fail(Code::Invalid, "measure: unknown");
+  out.series.dimension = *dimension;
+  out.measure = *measure;
+  if (*dimension == Dimension::All) {
+    if (request.param("id").value_or("all") != "all") {
+      return fail(Code::Invalid, "id: dimension all has no other id than all");
+    }
+    out.series.id = "all";
+    return {};
+  }
+  const std::optional<std::string_view> id = request.param("id");
+  if (!id || id->empty() || id->size() > 512) {
+    return fail(Code::Invalid, "id: expected one, as the dimension is not all");
+  }
+  out.series.id = *id;
+  return {};
+}
+
+// Minutes serve windows of up to a day while they are kept, hours all others.
+std::int64_t bucket_seconds(const Question& question) {
+  const bool kept = question.end - seconds(question.window) >= question.as_of - kMinutesKept;
+  return question.window <= kDay && kept ? kMinute : kHour;
+}
+
+Result<void> choose_step(const Request& request, Question& out) {
+  if (request.param("step")) {
+    const Result<std::int64_t> step = duration_param(request, "step");
+    if (!step) return std::unexpected(step.error());
+    out.step = *step;
+    if (out.step % out.bucket != 0) {
+      return fail(Code::Invalid, fmt::format("step: buckets of {} s are kept for this window; "
+                                             "expected a multiple",
+                                             out.bucket));
+    }
+  } else {
+    out.step = kSteps.back();
+    for (const std::int64_t step : kSteps) {
+      if (step >= out.bucket && out.window / step <= kDefaultPoints) {
+        out.step = step;
+        break;
+      }
+    }
+  }
+  if (out.window / out.step > kMaxPoints) {
+    return fail(Code::Invalid, fmt::format("step: more than {} points; expected a longer step "
+                                           "or a shorter window",
+                                           kMaxPoints));
+  }
+  return {};
+}
+
+Result<Question> read_question(const Service& service, const Request& request) {
+  Question out;
+  if (const Result<void> read = read_series(request, out); !read) {
+    return std::unexpected(read.error());
+  }
+  out.as_of = service.parts.as_of();
+  out.end = out.as_of;
+  if (const std::optional<std::string_view> end = request.param("end")) {
+    const std::optional<Time> parsed = parse_time(*end);
+    if (!parsed) return fail(Code::Invalid, "end: expected an RFC 3339 time with offset");
+    out.end = *parsed;
+  }
+  if (request.param("window")) {
+    const Result<std::int64_t> window = duration_param(request, "window");
+    if (!window) return std::unexpected(window.error());
+    out.window = *window;
+  }
+  out.bucket = bucket_seconds(out);
+  if (out.window < out.bucket) {
+    return fail(Code::Invalid, "window: only hours are kept at that end");
+  }
+  if (const Result<void> chosen = choose_step(request, out); !chosen) {
+    return std::unexpected(chosen.error());
+  }
+  return out;
+}
+
+}  // namespace
+
+// A bucket belongs to the window when it starts in (end - window, end], so the one that is still
+// being filled is in.
+Response answer_counters(const Service& service, const Principal&, const Request& request) {
+  const Result<Question> question = read_question(service, request);
+  if (!question) return problem(question.error());
+  const bool minutes = question->bucket == kMinute;
+  const std::int32_t last = minutes ? minute_of(question->end) : hour_of(question->end);
+  const auto buckets = static_cast<std::int32_t>(question->window / question->bucket);
+  const std::int32_t first = last - buckets + 1;
+  const auto found = service.parts.counters.series(
+      question->series, minutes ? Granularity::Minute : Granularity::Hour, first, last);
+  if (!found) return problem(found.error());
+
+  const auto per_point = static_cast<std::int32_t>(question->step / question->bucket);
+  std::vector<std::int64_t> points(static_cast<std::size_t>((buckets + per_point - 1) / per_point));
+  std::int64_t total = 0;
+  for (const CounterReader::Bucket& bucket : *found) {
+    const std::int64_t value = bucket.value[static_cast<std::size_t>(question->measure)];
+    total += value;
+    points[static_cast<std::size_t>((bucket.bucket - first) / per_point)] += value;
+  }
+
+  Response response;
+  JsonWriter json(response.body);
+  json.begin_object().field("as_of", format_time(question->as_of));
+  json.field("dimension", name(question->series.dimension)).field("id", question->series.id);
+  json.field("measure", name(question->measure)).field("end", format_time(question->end));
+  json.field("window_seconds", question->window).field("bucket_seconds", question->bucket);
+  json.field("step_seconds", question->step).field("total", total);
+  json.key("points").begin_array();
+  const Time start = minutes ? start_of_minute(first) : start_of_hour(first);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Time at = start + seconds(question->step) * static_cast<std::int64_t>(i);
+    json.begin_object().field("start", format_time(at)).field("value", points[i]).end_object();
+  }
+  json.end_array().end_object();
+  return response;
+}
+
+}  // namespace vigie

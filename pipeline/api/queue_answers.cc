@@ -1,0 +1,116 @@
+#include <algorithm>
+
+#include <simdjson.h>
+
+#include "pipeline/api/answers.h"
+#include "pipeline/core/json.h"
+
+namespace vigie {
+namespace {
+
+constexpr std::size_t kDefaultItems = 50;
+constexpr std::size_t kMaxItems = 200;
+// Of each item in a list; the item itself tells all of them.
+constexpr std::size_t kListedMessages = 10;
+
+bool sees_direct_messages(const Principal& who) {
+  return who.has(Role::Social) || who.has(Role::Admin);
+}
+
+// The `tagged` record as `who` may see it: null when it is gone, hidden or unreadable, and only
+// `{"kind":"dm"}` of a direct message for those who may not read it.
+Result<std::string> visible(const Service& service, const Principal& who, std::string_view key) {
+  const Result<std::optional<std::string>> tagged = service.parts.tagged(key);
+  if (!tagged) return std::unexpected(tagged.error());
+  if (!*tagged) return std::string("null");
+  simdjson::dom::parser parser;
+  simdjson::dom::object object;
+  std::string_view kind;
+  if (parser.parse(**tagged).get(object) || object["kind"].get(kind)) return std::string("null");
+  bool hidden = false;
+  if (!object["hidden"].get(hidden) && hidden) return std::string("null");
+  if (kind == "dm" && !sees_direct_messages(who)) return std::string(R"({"kind":"dm"})");
+  return **tagged;
+}
+
+void optional_text(JsonWriter& json, std::string_view key, const std::string& text) {
+  json.key(key);
+  if (text.empty()) {
+    json.null();
+  } else {
+    json.string(text);
+  }
+}
+
+Result<void> write_message(JsonWriter& json, const Service& service, const Principal& who,
+                           const ItemMessage& message) {
+  const Result<std::string> mention = visible(service, who, message.key);
+  if (!mention) return std::unexpected(mention.error());
+  json.begin_object().field("key", message.key);
+  json.field("event_time", format_time(message.event_time)).field("inbound", message.inbound);
+  if (message.inbound) {
+    optional_text(json, "route", message.route);
+    json.field("priority", message.priority);
+  }
+  optional_text(json, "author_handle", message.author_handle);
+  json.key("mention").raw(*mention).end_object();
+  return {};
+}
+
+Result<void> write_item(JsonWriter& json, const Service& service, const Principal& who,
+                        const QueueItem& item, std::size_t max_messages) {
+  json.begin_object().field("id", item.id).field("queue", item.queue);
+  json.field("state", name(item.state)).field("priority", item.priority);
+  optional_text(json, "route", item.route);
+  json.field("sla_seconds", item.sla_seconds);
+  optional_text(json, "due_at", item.due_at ? format_time(*item.due_at) : std::string());
+  json.field("opened_at", format_time(item.opened_at));
+  json.field("updated_at", format_time(item.updated_at));
+  optional_text(json, "answered_by", item.answered_by);
+  json.field("message_count", static_cast<std::int64_t>(item.messages.size() + item.omitted));
+  json.key("messages").begin_array();
+  const std::size_t shown = std::min(item.messages.size(), max_messages);
+  for (std::size_t i = item.messages.size() - shown; i < item.messages.size(); ++i) {
+    const Result<void> written = write_message(json, service, who, item.messages[i]);
+    if (!written) return written;
+  }
+  json.end_array().end_object();
+  return {};
+}
+
+}  // namespace
+
+Response answer_items(const Service& service, const Principal& who, const Request& request) {
+  const Result<std::size_t> limit = count_param(request, "limit", kDefaultItems, kMaxItems);
+  if (!limit) return problem(limit.error());
+  const std::string_view state = request.param("state").value_or("open");
+  if (state != "open" && state != "all") return problem(400, "state: expected open or all");
+
+  const Result<Queues::Page> page = service.parts.queues.list(
+      request.captures[0], state == "all", request.param("after").value_or(""), *limit);
+  if (!page) return problem(page.error());
+  Response response;
+  JsonWriter json(response.body);
+  json.begin_object().field("as_of", format_time(service.parts.as_of()));
+  json.field("total", static_cast<std::int64_t>(page->total));
+  optional_text(json, "next", page->next);
+  json.key("items").begin_array();
+  for (const QueueItem& item : page->items) {
+    const Result<void> written = write_item(json, service, who, item, kListedMessages);
+    if (!written) return problem(written.error());
+  }
+  json.end_array().end_object();
+  return response;
+}
+
+Response answer_item(const Service& service, const Principal& who, const Request& request) {
+  const std::optional<QueueItem> item = service.parts.queues.item(request.captures[0]);
+  if (!item) return problem(404, "no such item");
+  Response response;
+  JsonWriter json(response.body);
+  const Result<void> written = write_item(json, service, who, *item, item->messages.size());
+  if (!written) return problem(written.error());
+  return response;
+}
+
+}  // namespace vigie

@@ -1,0 +1,184 @@
+#include "pipeline/api/routes.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "pipeline/api/answers.h"
+
+namespace vigie {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::array kItemsParams = {"limit"sv, "after"sv, "state"sv};
+constexpr std::array kStreamParams = {"after"sv};
+constexpr std::array kCounterParams = {"dimension"sv, "id"sv,   "measure"sv,
+                                       "window"sv,    "step"sv, "end"sv};
+
+Feed& queue_feed(const ApiParts& parts, const Request& request) {
+  return request.captures[0] == "social" ? parts.social : parts.community;
+}
+
+Feed& alert_feed(const ApiParts& parts, const Request&) {
+  return parts.alerts;
+}
+
+constexpr RouteEntry kRoutes[] = {
+    {"healthz", "GET", "/healthz", Access::Public, RunsOn::Loop, {}, answer_health},
+    {"readyz", "GET", "/readyz", Access::Public, RunsOn::Reader, {}, answer_ready},
+    {"metrics", "GET", "/metrics", Access::Read, RunsOn::Reader, {}, answer_metrics},
+    {"page", "GET", "/", Access::Public, RunsOn::Loop, {}, answer_page},
+    {"openapi", "GET", "/api/v1/openapi.json", Access::Public, RunsOn::Loop, {}, answer_openapi},
+    {"items", "GET", "/api/v1/queues/{queue}/items", Access::Read, RunsOn::Reader, kItemsParams,
+     answer_items},
+    {"queue_stream", "GET", "/api/v1/queues/{queue}/stream", Access::Read, RunsOn::Stream,
+     kStreamParams, nullptr, queue_feed},
+    {"item", "GET", "/api/v1/items/{id}", Access::Read, RunsOn::Reader, {}, answer_item},
+    {"alerts", "GET", "/api/v1/alerts", Access::Read, RunsOn::Reader, {}, answer_alerts},
+    {"alerts_stream", "GET", "/api/v1/alerts/stream", Access::Read, RunsOn::Stream, kStreamParams,
+     nullptr, alert_feed},
+    {"counters", "GET", "/api/v1/counters", Access::Read, RunsOn::Reader, kCounterParams,
+     answer_counters},
+    {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, {}, answer_rules},
+    {"mentions", "POST", "/api/v1/mentions", Access::Write, RunsOn::Writer, {}, answer_mentions},
+};
+
+std::string_view cut_segment(std::string_view& path) {
+  path.remove_prefix(1);
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+// A path is compared as it was sent, so an encoded slash does not part segments.
+bool matches(std::string_view pattern, std::string_view path, std::vector<std::string>& captures) {
+  captures.clear();
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view expected = cut_segment(pattern);
+    const std::string_view segment = cut_segment(path);
+    if (!expected.starts_with('{')) {
+      if (expected != segment) return false;
+      continue;
+    }
+    std::optional<std::string> value = percent_decode(segment, false);
+    if (!value || value->empty()) return false;
+    if (expected == "{queue}" && *value != "social" && *value != "community") return false;
+    captures.push_back(std::move(*value));
+  }
+  return pattern.empty() && path.empty();
+}
+
+// The route of a request, with its captures filled; or the answer of one that has none: 404, 405,
+// 400 or, to OPTIONS, 204.
+struct Found {
+  const RouteEntry* route = nullptr;
+  Response refusal;
+};
+
+Found refuse(Response response) {
+  return Found{nullptr, std::move(response)};
+}
+
+std::string methods_of(const RouteEntry& route) {
+  return route.method == "GET" ? "GET, HEAD, OPTIONS" : std::string(route.method) + ", OPTIONS";
+}
+
+Found find_route(Request& request) {
+  const auto found = std::ranges::find_if(kRoutes, [&](const RouteEntry& route) {
+    return matches(route.pattern, request.path, request.captures);
+  });
+  if (found == std::end(kRoutes)) return refuse(problem(404, "no such resource"));
+  if (request.method == "OPTIONS") {
+    Response response;
+    response.status = 204;
+    response.content_type.clear();
+    response.headers.emplace_back("Allow", methods_of(*found));
+    return refuse(std::move(response));
+  }
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (found->method == "GET" ? !reads : request.method != found->method) {
+    Response response = problem(405, "this resource allows " + methods_of(*found));
+    response.headers.emplace_back("Allow", methods_of(*found));
+    return refuse(std::move(response));
+  }
+  for (const auto& [name, value] : request.query) {
+    if (std::ranges::find(found->params, name) == found->params.end()) {
+      return refuse(problem(400, "query: unknown parameter: " + name));
+    }
+  }
+  Found out;
+  out.route = found;
+  return out;
+}
+
+// Empty when `who` may use the route.
+std::optional<Response> refusal(const RouteEntry& route, const Principal& who,
+                                const Request& request, const Service& service) {
+  bool enough = false;
+  switch (route.access) {
+    case Access::Public:
+      enough = true;
+      break;
+    case Access::Read:
+      enough = who.has(Role::Reader) || who.has(Role::Social) || who.has(Role::Community) ||
+               who.has(Role::Admin);
+      break;
+    case Access::Write:
+      enough = who.has(Role::Ingest) || who.has(Role::Admin);
+      break;
+  }
+  if (enough) return std::nullopt;
+  if (who.token != nullptr) return unauthorized(403, "the token's roles do not allow this");
+  if (route.access == Access::Write && service.webhooks != nullptr &&
+      !request.header("webhook-signature").empty()) {
+    return std::nullopt;
+  }
+  return unauthorized(401, "a bearer token is needed");
+}
+
+}  // namespace
+
+std::span<const RouteEntry> all_routes() {
+  return kRoutes;
+}
+
+std::optional<Response> admit(const Service& service, const Authenticator& authenticator, Job& job,
+                              bool has_body) {
+  Found found = find_route(job.request);
+  if (found.route == nullptr) return std::move(found.refusal);
+  job.route = found.route;
+  job.service = &service;
+  if (found.route->access != Access::Public) {
+    const Result<Principal> who = authenticator.principal(job.request);
+    if (!who) return unauthorized(401, who.error().message);
+    job.who = *who;
+    if (std::optional<Response> no = refusal(*found.route, *who, job.request, service)) return no;
+  }
+  if (has_body && found.route->method != "POST") return problem(400, "this resource takes no body");
+  const std::string_view expect = job.request.header("expect");
+  if (!expect.empty() && expect != "100-continue" && expect != "100-Continue") {
+    return problem(417, "expect: only 100-continue is known");
+  }
+  return std::nullopt;
+}
+
+Response unauthorized(unsigned status, std::string_view detail) {
+  Response response = problem(status, detail);
+  response.headers.emplace_back(
+      "WWW-Authenticate", status == 403 ? "Bearer realm=\"vigie\", error=\"insufficient_scope\""
+                                        : "Bearer realm=\"vigie\"");
+  return response;
+}
+
+bool is_loopback_host(std::string_view host) {
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1) == "[::1]";
+  const std::string_view name = host.substr(0, host.find(':'));
+  if (name == "localhost") return true;
+  // An address of 127.0.0.0/8 and no name that only begins like one.
+  return name.starts_with("127.") && name.find_first_not_of("0123456789.") == name.npos;
+}
+
+}  // namespace vigie

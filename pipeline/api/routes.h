@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "pipeline/api/auth.h"
+#include "pipeline/api/http.h"
+#include "pipeline/api/server.h"
+#include "pipeline/net/signature.h"
+
+namespace vigie {
+
+// What answers are made from. Any thread; everything outlives it.
+struct Service {
+  const ApiOptions& options;
+  const ApiParts& parts;
+  const WebhookVerifier* webhooks;  // null: none configured
+};
+
+enum class Access : std::uint8_t {
+  Public,  // anybody
+  Read,    // reader, social, community, admin
+  Write,   // ingest, admin, or a signed webhook
+};
+
+// Where an answer is made: on the event loop, among the few threads that read the store, or among
+// those that wait until something is written; a stream is a conversation of its own.
+enum class RunsOn : std::uint8_t { Loop, Reader, Writer, Stream };
+
+struct RouteEntry {
+  std::string_view name;     // label in metrics
+  std::string_view method;   // GET serves HEAD too
+  std::string_view pattern;  // {name} stands for one segment
+  Access access = Access::Read;
+  RunsOn runs_on = RunsOn::Reader;
+  std::span<const std::string_view> params;
+  Response (*answer)(const Service& service, const Principal& who, const Request& request);
+  Feed& (*feed)(const ApiParts& parts, const Request& request) = nullptr;  // of a stream
+};
+
+// Every route there is.
+std::span<const RouteEntry> all_routes();
+
+// A request on its way to its answer.
+struct Job {
+  const RouteEntry* route = nullptr;
+  const Service* service = nullptr;
+  Principal who;
+  Request request;
+  Response response;
+};
+
+// Looks at the header of `job.request`: which route it asks for, who asks and whether they may.
+// Fills the job; or says why not. A write with a webhook signature passes: it is verified once the
+// body is there.
+std::optional<Response> admit(const Service& service, const Authenticator& authenticator, Job& job,
+                              bool has_body);
+
+// A 401 (nobody or unknown) or 403 with its challenge.
+Response unauthorized(unsigned status, std::string_view detail);
+
+// Whether the Host is one that names this machine's loopback: what keeps a web page elsewhere from
+// talking to a server without tokens through a name of its own.
+bool is_loopback_host(std::string_view host);
+
+}  // namespace vigie

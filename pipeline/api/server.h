@@ -1,0 +1,127 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/core/clock.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/mention.h"
+#include "rules/rule_set.h"
+#include "state/counters.h"
+#include "state/feed.h"
+#include "state/queues.h"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace vigie {
+
+// Reader sees everything but the text of direct messages; Social and Community are readers, too,
+// and Social sees that text; Ingest writes mentions and reads nothing; Admin may do all of it.
+enum class Role : std::uint8_t { Reader, Social, Community, Ingest, Admin };
+
+// A bearer token as the config has it: the SHA-256 of the secret, never the secret itself.
+struct ApiToken {
+  std::string name;
+  std::string sha256_hex;
+  std::vector<Role> roles;
+  std::vector<std::string>
+      networks;                  // of an ingest token: what it may write; empty: only `webhook`
+  std::vector<std::string> ops;  // of an ingest token; empty: create, update, engagement
+};
+
+struct ApiOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8080;  // 0: the kernel chooses
+  std::string tls_certificate_file;
+  std::string tls_key_file;
+  bool behind_proxy = false;
+  std::vector<ApiToken> tokens;              // none: loopback only, everything is open
+  std::vector<std::string> webhook_secrets;  // Standard Webhooks, whsec_...
+  std::size_t max_body_bytes = std::size_t{8} << 20;
+  std::size_t max_connections = 1024;
+  std::size_t max_stream_clients = 256;
+  std::size_t max_header_bytes = std::size_t{16} << 10;
+  std::chrono::milliseconds header_timeout = std::chrono::seconds{10};
+  std::chrono::milliseconds body_timeout = std::chrono::seconds{30};
+  std::chrono::milliseconds write_timeout = std::chrono::seconds{30};  // of an answer or an event
+  std::chrono::milliseconds idle_timeout = std::chrono::seconds{60};   // between requests
+  std::chrono::milliseconds heartbeat = std::chrono::seconds{15};      // of streams
+};
+
+// What one POST brought, checked and within what its sender may write. `connector` names the
+// sender: the token's name, "webhook" or "api". `seen_at` is empty.
+struct Delivery {
+  std::string connector;
+  std::vector<Mention> mentions;
+  struct Unreadable {
+    std::string reason;
+    std::string bytes;
+  };
+  std::vector<Unreadable> unreadable;  // for the dead letters
+};
+
+// What became of a delivery, once it is durable.
+struct Accepted {
+  std::size_t logged = 0;
+  std::size_t dropped = 0;  // by `keep`
+  std::size_t dead_lettered = 0;
+};
+
+// What the service says of itself.
+struct Readiness {
+  bool ready = false;
+  std::vector<std::pair<std::string, std::string>> checks;  // name, "ok" or what is wrong
+};
+
+// What the API serves and whom it asks. Everything outlives the server; the functions may be called
+// from any of its threads.
+struct ApiParts {
+  const Queues& queues;
+  Feed& social;  // queue changes without text, one feed a queue
+  Feed& community;
+  Feed& alerts;
+  const CounterReader& counters;
+  prometheus::Registry& registry;
+  Clock clock;
+  // Stream time of what is served, for `as_of`.
+  std::function<Time()> as_of;
+  // The `tagged` record of a message (JSON), or empty when it has no text any more.
+  std::function<Result<std::optional<std::string>>(std::string_view key)> tagged;
+  // Stores a delivery and returns once it is durable. Throttled and Unavailable are told to the
+  // sender, who comes again. Empty: this node takes none.
+  std::function<Result<Accepted>(Delivery delivery)> accept;
+  // The rules in use; null while there are none.
+  std::function<std::shared_ptr<const RuleSet>()> rules;
+  std::function<Readiness()> readiness;
+  // Currently firing alerts as JSON objects, newest first.
+  std::function<std::vector<std::string>()> firing;
+};
+
+// The HTTP server: one port, own threads. Starts listening in `start`, ends streams and connections
+// in `stop` (also called by the destructor).
+class ApiServer {
+ public:
+  // Invalid when the options are unsafe (beyond loopback without tokens or TLS) or wrong;
+  // Unavailable when the port is taken.
+  static Result<std::unique_ptr<ApiServer>> start(ApiOptions options, ApiParts parts);
+  ~ApiServer();
+
+  std::uint16_t port() const;
+  void stop();
+
+ private:
+  struct Impl;
+  explicit ApiServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vigie

@@ -1,0 +1,6 @@
+vigie_test(api
+  SOURCES unit/pipeline/api/server_test.cc unit/pipeline/api/stream_test.cc
+    unit/pipeline/api/mentions_test.cc unit/state/feed_test.cc unit/state/queues_test.cc
+  DEPS vigie::api vigie::net vigie::state vigie::rules vigie::core prometheus-cpp::core Boost::system
+    GTest::gmock simdjson::simdjson
+  LABELS threads)

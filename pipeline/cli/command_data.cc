@@ -1,0 +1,134 @@
+// The commands around data: counters, generate, connectors list.
+#include <fstream>
+#include <iostream>
+
+#include <fmt/format.h>
+
+#include "connectors/generate/generate.h"
+#include "connectors/options.h"
+#include "connectors/registry.h"
+#include "pipeline/cli/commands.h"
+#include "pipeline/cli/config.h"
+#include "pipeline/cli/report.h"
+#include "pipeline/run/replay.h"
+#include "state/counters.h"
+#include "state/store.h"
+
+namespace vigie {
+namespace {
+
+Error wrong(std::string message) {
+  return {Code::Invalid, std::move(message)};
+}
+
+Result<std::vector<Act>> parse_acts(std::string_view text) {
+  std::vector<Act> acts;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const auto act = parse_act(text.substr(0, comma));
+    if (!act) {
+      return std::unexpected(
+          wrong(fmt::format("--ops: unknown \"{}\"; expected create, duplicate, update, delete, "
+                            "engagement, hide or unhide, with commas",
+                            text.substr(0, comma))));
+    }
+    acts.push_back(*act);
+    text = comma == std::string_view::npos ? "" : text.substr(comma + 1);
+  }
+  return acts;
+}
+
+Result<GenerateOptions> generate_options(const GenerateCommand& command) {
+  GenerateOptions options;
+  options.seed = command.seed;
+  options.per_second = command.rate;
+  options.count = command.count;
+  options.seen_at = command.seen_at;
+  const auto duration = parse_duration(command.duration);
+  if (!duration) return std::unexpected(wrong("--duration: expected a length like 90s, 15m, 48h"));
+  options.duration = std::chrono::duration_cast<std::chrono::seconds>(*duration);
+  if (command.start.empty()) {
+    // Whole seconds, so that a run can be named again.
+    options.start = std::chrono::floor<std::chrono::seconds>(system_clock()()) - options.duration;
+  } else {
+    const auto start = parse_time(command.start);
+    if (!start) return std::unexpected(wrong("--start: expected an RFC 3339 time with offset"));
+    options.start = *start;
+  }
+  auto acts = parse_acts(command.ops);
+  if (!acts) return std::unexpected(std::move(acts.error()));
+  options.acts = std::move(*acts);
+  if (const auto problem = check(options)) return std::unexpected(wrong(*problem));
+  return options;
+}
+
+}  // namespace
+
+Exit counters(const CountersCommand& command) {
+  auto config = load_config(command.config, process_environment());
+  if (!config) return report(config.error());
+  const bool kafka = config->log.kind == LogConfig::Kind::Kafka;
+  StoreOptions options;
+  options.read_only = true;
+  auto store = Store::open(config->data_dir / (kafka ? "view" : "state"), options);
+  if (!store) return report(store.error());
+  const CounterReader reader(**store, 65'535);
+  std::string line;
+  const std::optional<Dimension> wanted = parse_dimension(command.dimension);
+  if (!command.dump && !wanted) {
+    return report(wrong(fmt::format("--dimension: unknown \"{}\"", command.dimension)));
+  }
+  auto dumped = reader.dump(std::nullopt, [&](Dimension dimension, std::string_view id,
+                                              Measure measure, Hour hour, std::int64_t value) {
+    const bool asked =
+        command.dump || (dimension == *wanted && (command.id.empty() || id == command.id));
+    if (!asked) return;
+    line.clear();
+    append_counter_line(line, dimension, id, measure, hour, value);
+    line += '\n';
+    std::fwrite(line.data(), 1, line.size(), stdout);
+  });
+  if (!dumped) return report(dumped.error());
+  return Exit::Good;
+}
+
+Exit generate(const GenerateCommand& command) {
+  auto options = generate_options(command);
+  if (!options) {
+    report(options.error());
+    return Exit::Usage;
+  }
+  std::ofstream file;
+  if (command.out != "-") {
+    file.open(command.out, std::ios::binary | std::ios::trunc);
+    if (!file) return report(wrong(fmt::format("cannot write {}", command.out)));
+  }
+  std::ofstream ledger;
+  if (!command.ledger.empty()) {
+    ledger.open(command.ledger, std::ios::binary | std::ios::trunc);
+    if (!ledger) return report(wrong(fmt::format("cannot write {}", command.ledger)));
+  }
+  std::ios::sync_with_stdio(false);
+  Progress progress("acts", command.count);
+  const auto done =
+      generate_to(command.out == "-" ? std::cout : file, *options,
+                  command.ledger.empty() ? nullptr : &ledger, [&](std::uint64_t acts) {
+                    progress.at(acts);
+                    return true;
+                  });
+  std::cout.flush();
+  if (!done) return report(done.error());
+  return Exit::Good;
+}
+
+Exit connectors_list() {
+  for (const ConnectorKind& kind : connector_kinds()) {
+    fmt::print("{:<12} {}{}\n", kind.kind, kind.summary,
+               kind.whole_network ? " (whole network: keep is matched by default)" : "");
+  }
+  fmt::print("{:<12} {}\n", "webhook",
+             "POST /api/v1/mentions, signed or with a token; needs no entry");
+  return Exit::Good;
+}
+
+}  // namespace vigie

@@ -1,0 +1,166 @@
+#include <cstdio>
+#include <iostream>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "pipeline/cli/commands.h"
+#include "pipeline/cli/report.h"
+#include "pipeline/core/json.h"
+#include "pipeline/route/route.h"
+#include "pipeline/run/rules_source.h"
+
+namespace vigie {
+namespace {
+
+// Compiles the file and prints what there is to say about it; null when it is not good.
+std::shared_ptr<const RuleSet> compile(const RulesCommand& command, Exit& exit) {
+  auto text = read_file(command.rules);
+  if (!text) {
+    exit = report(text.error());
+    return nullptr;
+  }
+  RuleSet::Compiled compiled = RuleSet::compile(*text, command.rules);
+  bool bad = compiled.rules == nullptr;
+  for (Diagnostic& diagnostic : compiled.diagnostics) {
+    if (command.strict) diagnostic.is_error = true;
+    bad = bad || diagnostic.is_error;
+    fmt::print(stderr, "{}\n", format(diagnostic));
+  }
+  exit = bad ? Exit::Input : Exit::Good;
+  return bad ? nullptr : compiled.rules;
+}
+
+void field_ids(JsonWriter& json, std::string_view field, const RuleSet& rules,
+               const std::vector<std::uint32_t>& indices) {
+  json.key(field).begin_array();
+  for (const std::uint32_t index : indices) json.string(rules.rules()[index].id);
+  json.end_array();
+}
+
+void append_match(std::string& out, const RuleSet& rules, const Mention& mention,
+                  const Verdict& verdict) {
+  const Decision decision = decide(rules, mention, verdict);
+  JsonWriter json(out);
+  json.begin_object().field("network", mention.network).field("id", mention.id);
+  field_ids(json, "themes", rules, verdict.themes);
+  field_ids(json, "campaigns", rules, verdict.campaigns);
+  field_ids(json, "competitors", rules, verdict.competitors);
+  json.field("brand", verdict.brand).field("queue", name(decision.queue)).key("route");
+  decision.route ? json.string(*decision.route) : json.null();
+  json.key("priority");
+  decision.priority ? json.string(name(*decision.priority)) : json.null();
+  json.key("spans").begin_array();
+  for (const Span& span : verdict.spans) {
+    json.begin_object().field("rule", rules.rules()[span.rule].label);
+    json.field("begin", std::int64_t{span.begin}).field("end", std::int64_t{span.end});
+    json.end_object();
+  }
+  json.end_array().end_object();
+}
+
+// Lines of the standard input through a large buffer; a line has no end of line.
+class InputLines {
+ public:
+  bool next(std::string_view& line) {
+    while (true) {
+      const std::size_t end = buffer_.find('\n', begin_);
+      if (end != std::string::npos) {
+        line = std::string_view(buffer_).substr(begin_, end - begin_);
+        begin_ = end + 1;
+        return true;
+      }
+      if (ended_) {
+        if (begin_ == buffer_.size()) return false;
+        line = std::string_view(buffer_).substr(begin_);
+        begin_ = buffer_.size();
+        return true;
+      }
+      refill();
+    }
+  }
+
+ private:
+  void refill() {
+    buffer_.erase(0, begin_);
+    begin_ = 0;
+    const std::size_t had = buffer_.size();
+    buffer_.resize(had + kChunk);
+    const std::size_t got = std::fread(buffer_.data() + had, 1, kChunk, stdin);
+    buffer_.resize(had + got);
+    ended_ = got == 0;
+  }
+
+  static constexpr std::size_t kChunk = std::size_t{1} << 20;
+  std::string buffer_;
+  std::size_t begin_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Exit rules_check(const RulesCommand& command) {
+  Exit exit = Exit::Good;
+  const auto rules = compile(command, exit);
+  if (!rules) return exit;
+  fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules->rules().size(),
+             rules->routes().size(), rules->version());
+  return Exit::Good;
+}
+
+Exit rules_test(const RulesCommand& command) {
+  Exit exit = Exit::Good;
+  const auto rules = compile(command, exit);
+  if (!rules) return exit;
+  std::size_t failed = 0;
+  const std::vector<RuleSet::CaseResult> results = rules->run_cases();
+  for (const RuleSet::CaseResult& result : results) {
+    if (result.passed) continue;
+    ++failed;
+    fmt::print(stderr, "{}:{}: {}: expected {}match: {}\n", command.rules, result.line, result.rule,
+               result.expected_match ? "a " : "no ", result.text);
+  }
+  fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
+  return failed == 0 ? Exit::Good : Exit::Input;
+}
+
+Exit rules_match(const RulesCommand& command) {
+  Exit exit = Exit::Good;
+  const auto rules = compile(command, exit);
+  if (!rules) return exit;
+  MentionReader reader;
+  Matcher matcher;
+  std::unordered_set<std::string> authors;
+  bool is_new = false;
+  Matcher::Options options;
+  options.spans = command.spans;
+  options.is_new_author = [&](const Mention&) { return is_new; };
+  InputLines lines;
+  std::string out;
+  std::string_view line;
+  bool bad = false;
+  for (std::int64_t number = 1; lines.next(line); ++number) {
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    auto mention = reader.read(line);
+    if (mention) {
+      is_new = authors.insert(mention->network + '/' + mention->author.id).second;
+      append_match(out, *rules, *mention, matcher.match(*rules, *mention, options));
+    } else {
+      bad = true;
+      JsonWriter(out)
+          .begin_object()
+          .field("error", mention.error().message)
+          .field("line", number)
+          .end_object();
+    }
+    out += '\n';
+    if (out.size() < (std::size_t{1} << 18)) continue;
+    std::fwrite(out.data(), 1, out.size(), stdout);
+    out.clear();
+  }
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  if (std::fflush(stdout) != 0) return report(Error{Code::Unavailable, "cannot write the output"});
+  return bad ? Exit::Input : Exit::Good;
+}
+
+}  // namespace vigie

@@ -1,0 +1,64 @@
+#include <csignal>
+#include <ctime>
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "pipeline/cli/commands.h"
+#include "pipeline/cli/config.h"
+#include "pipeline/cli/report.h"
+#include "pipeline/cli/service.h"
+
+namespace vigie {
+namespace {
+
+void set_up_logging(const LoggingConfig& logging) {
+  auto logger = spdlog::stderr_color_mt("vigie");
+  logger->set_level(static_cast<spdlog::level::level_enum>(logging.level));
+  if (logging.format == LoggingConfig::Format::Json) {
+    logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","line":"%v"})",
+                        spdlog::pattern_time_type::utc);
+  } else {
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  }
+  spdlog::set_default_logger(std::move(logger));
+}
+
+}  // namespace
+
+Exit run(const RunCommand& command) {
+  // Blocked before any thread exists, so that only the wait below takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto roles = parse_roles(command.roles);
+  if (!roles) {
+    report(roles.error());
+    return Exit::Usage;
+  }
+  auto config = load_config(command.config, process_environment());
+  if (!config) return report(config.error());
+  set_up_logging(config->logging);
+  auto service = Service::start(*config, *roles);
+  if (!service) return report(service.error());
+  spdlog::info("service state=running api=http://{}:{} data={}", config->api.address,
+               (*service)->port(), config->data_dir.string());
+
+  while (!(*service)->failure()) {
+    const timespec second{.tv_sec = 1, .tv_nsec = 0};
+    const int number = sigtimedwait(&signals, nullptr, &second);
+    if (number == SIGHUP) (*service)->reload_rules();
+    if (number == SIGINT || number == SIGTERM) break;
+  }
+  const std::optional<Error> failure = (*service)->failure();
+  spdlog::info("service state=stopping");
+  (*service)->stop();
+  if (failure) return report(*failure);
+  spdlog::info("service state=stopped");
+  return Exit::Good;
+}
+
+}  // namespace vigie

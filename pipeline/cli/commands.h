@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vigie {
+
+// What a command answers to the shell.
+enum class Exit : int {
+  Good = 0,
+  Input = 1,        // what was given is at fault
+  Usage = 2,        // how it was called is
+  Environment = 3,  // disk, broker, port or stored bytes are
+};
+
+struct RunCommand {
+  std::string config;
+  std::string roles = "ingest,worker,view";
+};
+// Runs the service until SIGINT or SIGTERM; SIGHUP reads the rules again.
+Exit run(const RunCommand& command);
+
+struct ReplayCommand {
+  std::string rules;
+  std::string config;
+  std::string input;
+  std::string out;
+  bool keep = false;
+};
+Exit replay(const ReplayCommand& command);
+
+struct RulesCommand {
+  std::string rules;
+  bool strict = false;
+  bool spans = true;
+};
+Exit rules_check(const RulesCommand& command);
+Exit rules_test(const RulesCommand& command);
+Exit rules_match(const RulesCommand& command);
+
+struct CountersCommand {
+  std::string config;
+  bool dump = false;
+  std::string dimension = "all";
+  std::string id;
+};
+Exit counters(const CountersCommand& command);
+
+struct GenerateCommand {
+  std::uint64_t seed = 1;
+  double rate = 50;
+  std::string duration = "1h";
+  std::string start;  // RFC 3339; empty: so that it ends now
+  std::uint64_t count = 0;
+  std::string ops;
+  std::string out = "-";
+  std::string ledger;
+  bool seen_at = false;
+};
+Exit generate(const GenerateCommand& command);
+
+struct DoctorCommand {
+  std::string config;
+};
+Exit doctor(const DoctorCommand& command);
+
+// The table of connector kinds.
+Exit connectors_list();
+
+}  // namespace vigie

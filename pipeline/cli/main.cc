@@ -1,0 +1,120 @@
+#include <exception>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "pipeline/cli/commands.h"
+
+namespace {
+
+using namespace vigie;  // NOLINT(google-build-using-namespace): main is not in a namespace
+
+// What was asked for; exactly one of them runs.
+struct Commands {
+  RunCommand run;
+  ReplayCommand replay;
+  RulesCommand rules;
+  CountersCommand counters;
+  GenerateCommand generate;
+  DoctorCommand doctor;
+};
+
+void add_run(CLI::App& app, Commands& commands, Exit& exit) {
+  CLI::App* run =
+      app.add_subcommand("run", "Run the service until SIGTERM; SIGHUP reads the rules again");
+  run->add_option("-c,--config", commands.run.config, "Config file")->required();
+  run->add_option("--roles", commands.run.roles, "ingest, worker, view, with commas (Kafka only)");
+  run->callback([&] { exit = vigie::run(commands.run); });
+}
+
+void add_replay(CLI::App& app, Commands& commands, Exit& exit) {
+  CLI::App* replay =
+      app.add_subcommand("replay", "Put a file of mentions through the whole pipeline and count");
+  replay->add_option("--rules", commands.replay.rules, "Rule file")->required();
+  replay->add_option("-c,--config", commands.replay.config,
+                     "Config file whose data directory is used");
+  replay->add_option("--input", commands.replay.input, "NDJSON file of mentions, or - for stdin")
+      ->required();
+  replay->add_option("--out", commands.replay.out, "Directory for one NDJSON file a topic");
+  replay->add_flag("--keep", commands.replay.keep, "Nothing expires, however long the input spans");
+  replay->callback([&] { exit = vigie::replay(commands.replay); });
+}
+
+void add_rules(CLI::App& app, Commands& commands, Exit& exit) {
+  CLI::App* rules = app.add_subcommand("rules", "Check, test and try a rule file");
+  rules->require_subcommand(1);
+  CLI::App* check = rules->add_subcommand("check", "Say everything that is wrong or doubtful");
+  check->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
+  check->add_flag("--strict", commands.rules.strict, "Warnings are errors");
+  check->callback([&] { exit = rules_check(commands.rules); });
+  CLI::App* test = rules->add_subcommand("test", "Run must_match and must_not_match of every rule");
+  test->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
+  test->callback([&] { exit = rules_test(commands.rules); });
+  CLI::App* match = rules->add_subcommand("match", "Tag mentions: NDJSON from stdin to stdout");
+  match->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
+  match->callback([&] { exit = rules_match(commands.rules); });
+}
+
+void add_data(CLI::App& app, Commands& commands, Exit& exit) {
+  CLI::App* counters = app.add_subcommand("counters", "Print hour counters of a data directory");
+  counters->add_option("-c,--config", commands.counters.config, "Config file")->required();
+  counters->add_flag("--dump", commands.counters.dump, "Every value that is not zero");
+  counters->add_option("--dimension", commands.counters.dimension,
+                       "all, network, theme, campaign, queue ...");
+  counters->add_option("--id", commands.counters.id, "One series of the dimension");
+  counters->callback([&] { exit = vigie::counters(commands.counters); });
+
+  GenerateCommand& options = commands.generate;
+  CLI::App* generate =
+      app.add_subcommand("generate", "Write a synthetic brand stream, the same for each seed");
+  generate->add_option("--seed", options.seed, "Chooses the stream")->capture_default_str();
+  generate->add_option("--rate", options.rate, "Acts a second of stream time")
+      ->capture_default_str();
+  generate->add_option("--duration", options.duration, "Length of stream time")
+      ->capture_default_str();
+  generate->add_option("--start", options.start,
+                       "When it begins, RFC 3339 (default: so that it ends now)");
+  generate->add_option("--count", options.count, "Ends after this many acts (0: no limit)");
+  generate->add_option(
+      "--ops", options.ops,
+      "create,duplicate,update,delete,engagement,hide,unhide or a part (default: all)");
+  generate->add_option("--out", options.out, "File, or - for stdout")->capture_default_str();
+  generate->add_option("--ledger", options.ledger, "File for what was made, a line an act");
+  generate->add_flag("--seen-at", options.seen_at, "Stamp seen_at with the stream time");
+  generate->callback([&] { exit = vigie::generate(options); });
+
+  CLI::App* doctor = app.add_subcommand("doctor", "Check config, rules, disk, store and log");
+  doctor->add_option("-c,--config", commands.doctor.config, "Config file")->required();
+  doctor->callback([&] { exit = vigie::doctor(commands.doctor); });
+
+  CLI::App* connectors = app.add_subcommand("connectors", "What mentions can come from");
+  connectors->require_subcommand(1);
+  CLI::App* list = connectors->add_subcommand("list", "The kinds of connectors");
+  list->callback([&] { exit = connectors_list(); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Vigie listens to social networks for a brand: it tags mentions, routes them to two "
+      "queues and counts them exactly.",
+      "vigie"};
+  app.require_subcommand(1);
+  Commands commands;
+  auto exit = vigie::Exit::Good;
+  add_run(app, commands, exit);
+  add_replay(app, commands, exit);
+  add_rules(app, commands, exit);
+  add_data(app, commands, exit);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : static_cast<int>(vigie::Exit::Usage);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "vigie: {}\n", error.what());
+    return static_cast<int>(vigie::Exit::Environment);
+  }
+  return static_cast<int>(exit);
+}

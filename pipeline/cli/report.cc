@@ -1,0 +1,51 @@
+#include "pipeline/cli/report.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace vigie {
+
+Exit report(const Error& error) {
+  fmt::print(stderr, "vigie: {}\n", error.message);
+  switch (error.code) {
+    case Code::Invalid:
+    case Code::NotFound:
+      return Exit::Input;
+    default:
+      return Exit::Environment;
+  }
+}
+
+Progress::Progress(std::string_view unit, std::uint64_t total)
+    : unit_(unit),
+      total_(total),
+      shown_(isatty(STDERR_FILENO) == 1),
+      begun_(std::chrono::steady_clock::now()),
+      drawn_at_(begun_) {}
+
+Progress::~Progress() {
+  if (drawn_) fmt::print(stderr, "\n");
+}
+
+void Progress::at(std::uint64_t done) {
+  if (!shown_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - drawn_at_ < std::chrono::milliseconds{200}) return;
+  drawn_at_ = now;
+  drawn_ = true;
+  const double seconds = std::chrono::duration<double>(now - begun_).count();
+  const double rate = static_cast<double>(done) / std::max(seconds, 0.001);
+  if (total_ == 0) {
+    fmt::print(stderr, "\r{} {} ({:.0f}/s)   ", done, unit_, rate);
+    return;
+  }
+  const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
+  const auto filled = static_cast<std::size_t>(part * 30);
+  fmt::print(stderr, "\r[{:<30}] {:3.0f} % {} {} ({:.0f}/s)   ", std::string(filled, '#'),
+             part * 100, done, unit_, rate);
+}
+
+}  // namespace vigie

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "pipeline/cli/commands.h"
+#include "pipeline/core/error.h"
+
+namespace vigie {
+
+// Prints "vigie: message" on the standard error; the exit code that goes with the failure.
+Exit report(const Error& error);
+
+// How far a long command has come, on the standard error while that is a terminal; nothing
+// otherwise.
+class Progress {
+ public:
+  // `total` is 0 where it is not known; `unit` is what is counted.
+  Progress(std::string_view unit, std::uint64_t total);
+  ~Progress();
+  void at(std::uint64_t done);
+
+ private:
+  std::string_view unit_;
+  std::uint64_t total_;
+  bool shown_;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point begun_;
+  std::chrono::steady_clock::time_point drawn_at_;
+};
+
+}  // namespace vigie

@@ -1,0 +1,545 @@
+#include "pipeline/cli/service.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "connectors/registry.h"
+#include "pipeline/log/embedded_log.h"
+#include "pipeline/log/kafka_log.h"
+#include "pipeline/run/alerting.h"
+#include "pipeline/run/connector_runner.h"
+#include "pipeline/run/ingest.h"
+#include "pipeline/run/rules_source.h"
+#include "pipeline/run/view.h"
+#include "pipeline/run/worker.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr milliseconds kStationWait{100};
+constexpr milliseconds kRestartPause{1000};
+constexpr milliseconds kTickAfter{5000};
+
+SurgeOptions surge_options(const SurgeConfig& config) {
+  const auto whole_minutes = [](milliseconds length) {
+    return std::chrono::duration_cast<minutes>(length);
+  };
+  SurgeOptions options;
+  options.enabled = config.enabled;
+  options.window = whole_minutes(config.window);
+  options.floor = config.floor;
+  options.min_authors = config.min_authors;
+  options.ratio = config.ratio;
+  options.z = config.z;
+  options.clear_z = config.clear_z;
+  options.clear_after = whole_minutes(config.clear_after);
+  options.cooldown = whole_minutes(config.cooldown);
+  options.min_history = whole_minutes(config.min_history);
+  return options;
+}
+
+bool brings_its_time(const ConnectorConfig& connector) {
+  const YamlNode* time = connector.options.find("time");
+  return time != nullptr && time->text == "input";
+}
+
+KafkaOptions kafka_options(const LogConfig& config) {
+  KafkaOptions options;
+  options.bootstrap = config.kafka.bootstrap;
+  options.topic_prefix = config.kafka.topic_prefix;
+  options.partitions = config.kafka.partitions;
+  options.replication_factor = config.kafka.replication_factor;
+  options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.retention);
+  options.client_id = config.kafka.client_id;
+  options.instance_id = config.kafka.instance_id;
+  for (const auto& [key, value] : config.kafka.properties) options.properties[key] = value;
+  return options;
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream stream("/proc/self/statm");
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  stream >> total >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+Result<Roles> parse_roles(std::string_view text) {
+  Roles roles{.ingest = false, .worker = false, .view = false};
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view role = text.substr(0, comma);
+    if (role == "ingest") {
+      roles.ingest = true;
+    } else if (role == "worker") {
+      roles.worker = true;
+    } else if (role == "view") {
+      roles.view = true;
+    } else {
+      return fail(Code::Invalid,
+                  fmt::format("--roles: unknown role \"{}\"; expected ingest, worker "
+                              "or view, with commas",
+                              role));
+    }
+    text = comma == std::string_view::npos ? "" : text.substr(comma + 1);
+  }
+  return roles;
+}
+
+Result<std::array<std::uint8_t, 32>> author_secret(const Config& config) {
+  if (config.author_key) return *config.author_key;
+  std::array<std::uint8_t, 32> secret{};
+  const std::filesystem::path file = config.data_dir / "author.key";
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored)) {
+    std::ifstream stream(file, std::ios::binary);
+    stream.read(reinterpret_cast<char*>(secret.data()), secret.size());
+    if (stream.gcount() != static_cast<std::streamsize>(secret.size())) {
+      return fail(Code::Corrupt, fmt::format("{}: expected 32 bytes", file.string()));
+    }
+    return secret;
+  }
+  std::filesystem::create_directories(config.data_dir, ignored);
+  if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1) {
+    return fail(Code::Unavailable, "no random bytes for an author key");
+  }
+  const mode_t before = umask(0077);
+  std::ofstream stream(file, std::ios::binary);
+  stream.write(reinterpret_cast<const char*>(secret.data()), secret.size());
+  stream.close();
+  umask(before);
+  if (stream.fail()) return fail(Code::Unavailable, fmt::format("cannot write {}", file.string()));
+  return secret;
+}
+
+struct Service::Impl {
+  Config config;
+  Roles roles;
+  bool embedded = true;
+  prometheus::Registry registry;
+  std::optional<AuthorKeys> keys;
+  // Stream time up to which workers have come, in microseconds: what the stores' compactions may
+  // drop.
+  std::atomic<std::int64_t> horizon{0};
+  std::atomic<bool> stopping{false};
+
+  std::unique_ptr<RulesSource> rules;
+  std::unique_ptr<Store> store;       // of the worker; embedded: of everything
+  std::unique_ptr<Store> view_store;  // with Kafka: what the view folds
+  std::unique_ptr<EventLog> log;
+  std::unique_ptr<Ingest> ingest;
+  std::unique_ptr<View> view;
+  std::unique_ptr<ApiServer> api;
+  std::vector<std::unique_ptr<ConnectorRunner>> connectors;
+
+  mutable std::mutex mutex;
+  std::condition_variable woken;
+  std::optional<Error> failed;  // guarded by mutex
+  std::string rules_trouble;    // guarded by mutex: why the file in place is not in force
+  bool reload_asked = false;    // guarded by mutex
+  std::atomic<bool> worker_runs{false};
+
+  std::vector<std::jthread> threads;
+
+  Store& view_state() { return view_store ? *view_store : *store; }
+  void give_up(Error error);
+  bool sleep(milliseconds length);
+
+  Result<void> open_stores();
+  Result<void> open_log();
+  Result<void> start_connectors();
+  Result<void> start_api();
+  void run_worker();
+  Result<void> work();
+  void run_alerting();
+  void run_view();
+  void keep_house();
+  void watch_rules(bool asked, prometheus::Family<prometheus::Gauge>& info,
+                   prometheus::Family<prometheus::Counter>& reloads);
+  Readiness readiness() const;
+  Result<Accepted> accept(Delivery delivery);
+};
+
+void Service::Impl::give_up(Error error) {
+  spdlog::error("service error=\"{}\"", error.message);
+  const std::lock_guard lock(mutex);
+  if (!failed) failed = std::move(error);
+}
+
+// Returns whether the service still runs.
+bool Service::Impl::sleep(milliseconds length) {
+  std::unique_lock lock(mutex);
+  woken.wait_for(lock, length, [&] { return stopping.load() || reload_asked; });
+  return !stopping;
+}
+
+Result<void> Service::Impl::open_stores() {
+  StoreOptions options;
+  options.block_cache_bytes = config.store.block_cache;
+  options.write_buffer_bytes = config.store.write_buffers;
+  options.drop = [this](Space space, std::string_view key, std::string_view value) {
+    const std::int64_t micros = horizon.load(std::memory_order_relaxed);
+    if (micros == 0) return false;
+    const Time stream_time{std::chrono::microseconds{micros}};
+    switch (space) {
+      case Space::Ledger:
+        return ledger_expired(key, value, stream_time);
+      case Space::Counters:
+        return counter_expired(key, stream_time);
+      case Space::Authors:
+        return author_row_expired(key, stream_time);
+      default:
+        return false;
+    }
+  };
+  auto opened = Store::open(config.data_dir / "state", options);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  store = std::move(*opened);
+  if (embedded || !roles.view) return {};
+  opened = Store::open(config.data_dir / "view", options);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  view_store = std::move(*opened);
+  return {};
+}
+
+Result<void> Service::Impl::open_log() {
+  if (!embedded) {
+    auto opened = KafkaLog::open(kafka_options(config.log));
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    log = std::move(*opened);
+    return {};
+  }
+  EmbeddedOptions options;
+  options.partitions = config.log.partitions;
+  options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.log.retention);
+  options.mentions_max_bytes = config.log.max_bytes;
+  auto opened = EmbeddedLog::open(std::move(options), *store);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  log = std::move(*opened);
+  return {};
+}
+
+Result<void> Service::Impl::start_connectors() {
+  for (const ConnectorConfig& entry : config.connectors) {
+    const ConnectorKind* kind = find_connector_kind(entry.kind);
+    if (kind == nullptr) {
+      return fail(Code::Invalid,
+                  fmt::format("connector {}: unknown kind {}", entry.name, entry.kind));
+    }
+    ConnectorSettings settings;
+    settings.name = entry.name;
+    settings.kind = entry.kind;
+    settings.options = &entry.options;
+    settings.file = config.file.string();
+    auto connector = kind->make(settings);
+    if (!connector) return std::unexpected(std::move(connector.error()));
+    RunnerOptions options;
+    options.name = entry.name;
+    options.rate = entry.rate;
+    options.stall = entry.stall;
+    options.ingest.detect_lang = config.detect_lang;
+    options.ingest.keep_matched = entry.keep == Keep::Matched;
+    options.ingest.time_from_input = brings_its_time(entry);
+    options.say = [](std::string_view line) { spdlog::warn("{}", line); };
+    connectors.push_back(std::make_unique<ConnectorRunner>(std::move(*connector), *ingest, registry,
+                                                           std::move(options)));
+  }
+  return {};
+}
+
+Result<void> Service::Impl::start_api() {
+  ApiParts parts{.queues = view->queues(),
+                 .social = view->social(),
+                 .community = view->community(),
+                 .alerts = view->alert_feed(),
+                 .counters = view->counters(),
+                 .registry = registry};
+  parts.clock = system_clock();
+  parts.as_of = [this] { return view->as_of(); };
+  parts.tagged = [this](std::string_view key) { return view->tagged(key); };
+  if (roles.ingest) {
+    parts.accept = [this](Delivery delivery) { return accept(std::move(delivery)); };
+  }
+  parts.rules = [this] { return rules->current(); };
+  parts.readiness = [this] { return readiness(); };
+  parts.firing = [this] { return view->alerts().firing(); };
+  auto started = ApiServer::start(config.api, std::move(parts));
+  if (!started) return std::unexpected(std::move(started.error()));
+  api = std::move(*started);
+  return {};
+}
+
+Result<Accepted> Service::Impl::accept(Delivery delivery) {
+  std::vector<Item> items;
+  items.reserve(delivery.mentions.size() + delivery.unreadable.size());
+  for (Mention& mention : delivery.mentions) items.emplace_back(std::move(mention));
+  for (Delivery::Unreadable& unreadable : delivery.unreadable) {
+    items.emplace_back(Undecodable{.reason = std::move(unreadable.reason),
+                                   .position = "request",
+                                   .bytes = std::move(unreadable.bytes)});
+  }
+  IngestOptions options;
+  options.detect_lang = config.detect_lang;
+  auto outcome = ingest->accept(delivery.connector, std::move(items), "", options);
+  if (!outcome) return std::unexpected(std::move(outcome.error()));
+  return Accepted{outcome->logged, outcome->dropped, outcome->dead_lettered};
+}
+
+Readiness Service::Impl::readiness() const {
+  Readiness out;
+  const auto healthy = log->healthy();
+  out.checks.emplace_back("log", healthy ? "ok" : healthy.error().message);
+  if (roles.worker) out.checks.emplace_back("worker", worker_runs ? "ok" : "not running");
+  {
+    const std::lock_guard lock(mutex);
+    out.checks.emplace_back("service", failed ? failed->message : "ok");
+  }
+  out.ready =
+      std::ranges::all_of(out.checks, [](const auto& check) { return check.second == "ok"; });
+  // A bad rule file leaves the old set in force, so the service goes on being ready; the check
+  // tells of it.
+  const std::lock_guard lock(mutex);
+  out.checks.emplace_back("rules", rules_trouble.empty() ? "ok" : "old set kept: " + rules_trouble);
+  return out;
+}
+
+Result<void> Service::Impl::work() {
+  WorkerOptions options;
+  options.max_batch = config.log.batch_mentions;
+  options.with_changelog = !embedded;
+  Worker worker(*log, *store, *keys, [this] { return rules->current(); }, registry, options);
+  auto started = worker.start();
+  if (!started) return started;
+  worker_runs = true;
+  while (!stopping) {
+    auto stepped = worker.step(kStationWait);
+    if (!stepped) {
+      worker_runs = false;
+      return std::unexpected(std::move(stepped.error()));
+    }
+    horizon = worker.oldest_stream_time().time_since_epoch().count();
+    if (embedded && view) view->advance(worker.stream_time());
+  }
+  worker_runs = false;
+  return {};
+}
+
+// A worker over Kafka starts again where its last commit stands; over the embedded log a failed
+// write leaves nothing to go on with.
+void Service::Impl::run_worker() {
+  while (!stopping) {
+    const Result<void> ended = work();
+    if (ended || stopping) return;
+    if (embedded || ended.error().code != Code::Unavailable) return give_up(ended.error());
+    spdlog::warn("worker error=\"{}\" action=restart", ended.error().message);
+    sleep(kRestartPause);
+  }
+}
+
+void Service::Impl::run_alerting() {
+  while (!stopping) {
+    auto alerting = Alerting::open(*log, view_state(), surge_options(config.alerts.surge));
+    Result<void> ended;
+    if (!alerting) ended = std::unexpected(std::move(alerting.error()));
+    while (ended && !stopping) {
+      auto stepped = (*alerting)->step(kStationWait);
+      if (!stepped) ended = std::unexpected(std::move(stepped.error()));
+    }
+    if (stopping) return;
+    if (embedded || ended.error().code != Code::Unavailable) return give_up(ended.error());
+    spdlog::warn("alerting error=\"{}\" action=restart", ended.error().message);
+    sleep(kRestartPause);
+  }
+}
+
+void Service::Impl::run_view() {
+  while (!stopping) {
+    auto stepped = view->step(kStationWait);
+    if (stepped) continue;
+    if (embedded || stepped.error().code != Code::Unavailable) return give_up(stepped.error());
+    spdlog::warn("view error=\"{}\" action=retry", stepped.error().message);
+    sleep(kRestartPause);
+  }
+}
+
+void Service::Impl::watch_rules(bool asked, prometheus::Family<prometheus::Gauge>& rules_info,
+                                prometheus::Family<prometheus::Counter>& reloads) {
+  const std::string before = rules->current()->version();
+  auto reloaded = rules->reload(asked);
+  std::string trouble;
+  if (!reloaded) {
+    trouble = reloaded.error().message;
+    const std::lock_guard lock(mutex);
+    if (trouble == rules_trouble && !asked) return;
+  }
+  if (!reloaded) {
+    spdlog::error("rules result=refused version={} error=\"{}\"", before, trouble);
+    reloads.Add({{"result", "refused"}}).Increment();
+  } else if (*reloaded == RulesSource::Reload::Changed) {
+    const std::string after = rules->current()->version();
+    spdlog::info("rules result=changed from={} to={}", before, after);
+    reloads.Add({{"result", "changed"}}).Increment();
+    rules_info.Remove(&rules_info.Add({{"version", before}}));
+    rules_info.Add({{"version", after}}).Set(1);
+  } else if (asked) {
+    spdlog::info("rules result=unchanged version={}", before);
+    reloads.Add({{"result", "unchanged"}}).Increment();
+  }
+  const std::lock_guard lock(mutex);
+  // A file that stays bad is told once, not every second.
+  if (!reloaded || *reloaded == RulesSource::Reload::Changed || asked) rules_trouble = trouble;
+}
+
+// Ticks, the rule file, and gauges that nobody else owns; once a second.
+void Service::Impl::keep_house() {
+  const auto gauge = [this](const char* metric, const char* help) -> prometheus::Gauge& {
+    return prometheus::BuildGauge().Name(metric).Help(help).Register(registry).Add({});
+  };
+  prometheus::Gauge& disk = gauge("vigie_store_disk_bytes", "Bytes of the stores on disk");
+  prometheus::Gauge& memory = gauge("vigie_store_memory_bytes", "Bytes of the stores in memory");
+  prometheus::Gauge& resident = gauge("vigie_process_resident_bytes", "Resident memory");
+  auto& firing = prometheus::BuildGauge()
+                     .Name("vigie_alerts_firing")
+                     .Help("Alerts that fire now")
+                     .Register(registry);
+  auto& rules_info = prometheus::BuildGauge()
+                         .Name("vigie_rules_info")
+                         .Help("1 for the version of the rule set in force")
+                         .Register(registry);
+  auto& reloads = prometheus::BuildCounter()
+                      .Name("vigie_rules_reloads_total")
+                      .Help("Readings of the rule file that were asked for or found a change")
+                      .Register(registry);
+  rules_info.Add({{"version", rules->current()->version()}}).Set(1);
+  reloads.Add({{"result", "changed"}});
+  const bool ticks = roles.ingest && std::ranges::none_of(config.connectors, brings_its_time);
+  while (sleep(milliseconds{1000})) {
+    bool asked = false;
+    {
+      const std::lock_guard lock(mutex);
+      asked = std::exchange(reload_asked, false);
+    }
+    watch_rules(asked, rules_info, reloads);
+    if (ticks) {
+      auto ticked = ingest->tick(kTickAfter);
+      if (!ticked && !stopping) spdlog::warn("tick error=\"{}\"", ticked.error().message);
+    }
+    disk.Set(
+        static_cast<double>(store->disk_bytes() + (view_store ? view_store->disk_bytes() : 0)));
+    memory.Set(
+        static_cast<double>(store->memory_bytes() + (view_store ? view_store->memory_bytes() : 0)));
+    resident.Set(static_cast<double>(resident_bytes()));
+    if (!view) continue;
+    for (const AlertBook::Count& count : view->alerts().counts()) {
+      if (count.state != AlertState::Firing) continue;
+      firing.Add({{"kind", std::string(name(count.kind))}}).Set(static_cast<double>(count.alerts));
+    }
+  }
+}
+
+Service::Service(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Service::~Service() {
+  stop();
+}
+
+Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles roles) {
+  auto service = std::unique_ptr<Service>(new Service(std::make_unique<Impl>()));
+  Impl& self = *service->impl_;
+  self.config = config;
+  self.roles = roles;
+  self.embedded = config.log.kind == LogConfig::Kind::Embedded;
+  if (self.embedded && !(roles.ingest && roles.worker && roles.view)) {
+    return fail(Code::Invalid, "--roles: with the embedded log one process has all roles");
+  }
+  if (config.workers != 1) {
+    return fail(Code::Invalid, "workers: a process has one worker; start more processes for more");
+  }
+  auto rules = RulesSource::open(config.rules);
+  if (!rules) return std::unexpected(std::move(rules.error()));
+  self.rules = std::move(*rules);
+  for (const std::string& warning : self.rules->warnings()) spdlog::warn("{}", warning);
+  auto secret = author_secret(config);
+  if (!secret) return std::unexpected(std::move(secret.error()));
+  self.keys.emplace(*secret);
+  for (const auto step : {&Impl::open_stores, &Impl::open_log}) {
+    auto done = (self.*step)();
+    if (!done) return std::unexpected(std::move(done.error()));
+  }
+  self.ingest = std::make_unique<Ingest>(*self.log, self.rules.get(), RecordClock{}, self.registry);
+  if (roles.view) {
+    ViewOptions options;
+    options.fold_state = !self.embedded;
+    options.clock = system_clock();
+    auto view = View::open(*self.log, self.view_state(), self.registry, std::move(options));
+    if (!view) return std::unexpected(std::move(view.error()));
+    self.view = std::move(*view);
+    auto started = self.start_api();
+    if (!started) return std::unexpected(std::move(started.error()));
+    self.threads.emplace_back([&self] { self.run_view(); });
+    self.threads.emplace_back([&self] { self.run_alerting(); });
+  }
+  if (roles.worker) self.threads.emplace_back([&self] { self.run_worker(); });
+  self.threads.emplace_back([&self] { self.keep_house(); });
+  if (roles.ingest) {
+    auto started = self.start_connectors();
+    if (!started) return std::unexpected(std::move(started.error()));
+  }
+  return service;
+}
+
+void Service::stop() {
+  Impl& self = *impl_;
+  for (const auto& connector : self.connectors) connector->stop();
+  if (self.api) self.api->stop();
+  {
+    const std::lock_guard lock(self.mutex);
+    self.stopping = true;
+  }
+  self.woken.notify_all();
+  self.threads.clear();
+  self.connectors.clear();
+  self.api.reset();
+  self.view.reset();
+  self.ingest.reset();
+  self.log.reset();
+  self.view_store.reset();
+  self.store.reset();
+}
+
+void Service::reload_rules() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->reload_asked = true;
+  }
+  impl_->woken.notify_all();
+}
+
+std::optional<Error> Service::failure() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->failed;
+}
+
+std::uint16_t Service::port() const {
+  return impl_->api ? impl_->api->port() : 0;
+}
+
+}  // namespace vigie

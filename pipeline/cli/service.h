@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pipeline/cli/config.h"
+#include "pipeline/core/error.h"
+
+namespace vigie {
+
+// What this process does. With the embedded log it is always all of it.
+struct Roles {
+  bool ingest = true;
+  bool worker = true;
+  bool view = true;
+};
+
+// "ingest,worker,view" or a part of it.
+Result<Roles> parse_roles(std::string_view text);
+
+// The running service: every station of the pipeline in its threads. Started and stopped by one
+// thread.
+class Service {
+ public:
+  static Result<std::unique_ptr<Service>> start(const Config& config, Roles roles);
+  ~Service();
+
+  // Stops intake, lets the stations commit what they hold, closes. Takes seconds at most.
+  void stop();
+
+  // Asks for the rule file to be read again, now.
+  void reload_rules();
+
+  // Why the service cannot go on; empty while it can.
+  std::optional<Error> failure() const;
+
+  // Port of the API; 0 when this process has none.
+  std::uint16_t port() const;
+
+ private:
+  struct Impl;
+  explicit Service(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The secret of author keys: the configured one, else the one in data_dir/author.key, which is made
+// when it is missing.
+Result<std::array<std::uint8_t, 32>> author_secret(const Config& config);
+
+}  // namespace vigie

@@ -1,0 +1,3 @@
+vigie_test(pipeline
+  SOURCES unit/pipeline/cli/config_test.cc
+  DEPS vigie::cli)

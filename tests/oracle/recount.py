@@ -1,0 +1,410 @@
+#!/usr/bin/env python3
+"""Counts a stream of mentions again, from an NDJSON file and a rules file.
+
+    recount.py --rules R --input F [--keep] [--dimensions all,theme] > counters.ndjson
+    recount.py --rules R --input F --tags > tags.ndjson
+    recount.py --rules R --input F --routes
+
+It shares nothing with the program that it checks: its own parser, matcher and ledger, written from
+the description. The lines are those of `vigie counters --dump`, for one partition in the order of
+the input, as `vigie replay` reads it. It does not detect languages: a mention without `lang` has
+none here.
+"""
+
+import argparse
+import collections
+import datetime
+import json
+import sys
+
+from rules import Rules, parse_time
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+AHEAD = 2 * MINUTE
+LATE = 35 * DAY
+UNMATCHED_KEPT = 7 * DAY
+TOMBSTONE = 35 * DAY
+UNKNOWN_KEPT = DAY
+JOURNAL = 32
+DIMENSIONS = ("all", "network", "brand", "competitor", "theme", "campaign", "queue", "kind")
+LONG_DIMENSIONS = ("brand", "theme", "campaign", "network")
+COUNTS = ("likes", "replies", "shares", "views", "clicks")
+NOT_CONTENT = ("op", "version", "engagement", "seen_at", "connector", "v")
+FIELDS = ("network", "id", "op", "kind", "conversation_id", "in_reply_to", "in_reply_to_author",
+          "author", "text", "lang", "created_at", "edited_at", "seen_at", "version", "url", "links",
+          "hashtags", "mentions", "media", "place", "engagement", "connector", "campaign",
+          "ambassador", "conversion")
+AUTHOR_OPS = ("hide_author", "unhide_author", "erase_author")
+
+
+def content_of(mention):
+    """What makes two versions of a message the same; null and absent are alike."""
+    content = {}
+    for name in FIELDS:
+        value = mention.get(name)
+        if name in NOT_CONTENT or value is None or value == "":
+            continue
+        if name == "author":
+            value = {k: value.get(k) for k in ("id", "handle") if value.get(k)}
+        if name in ("created_at", "edited_at"):
+            value = parse_time(value)
+        content[name] = value
+    return json.dumps(content, sort_keys=True)
+
+
+def version_of(mention):
+    if mention.get("version") is not None:
+        return mention["version"]
+    return parse_time(mention["edited_at"]) if mention.get("edited_at") else 0
+
+
+class Record:
+    """What is known of one message."""
+
+    __slots__ = ("network", "kind", "author", "version", "content", "minute", "late", "late_unmatched",
+                 "full", "verdict", "is_new", "hidden", "author_hidden", "snapshot", "snapshot_at",
+                 "journal", "booked", "touched")
+
+    def __init__(self, network):
+        self.network = network
+        self.author = None
+        self.full = False
+        self.verdict = None
+        self.is_new = None
+        self.hidden = self.author_hidden = False
+        self.snapshot = {}
+        self.snapshot_at = None
+        self.journal = []  # [minute, {measure: difference}], in the order of minutes
+        self.booked = {}   # what the counters hold of it: (dimension, id, measure, hour) -> number
+        self.touched = 0
+
+
+def is_valid(mention, op):
+    """Whether the fields are there that the op cannot do without."""
+    if op == "tick":
+        return mention.get("seen_at") is not None
+    author = (mention.get("author") or {}).get("id")
+    if op in AUTHOR_OPS:
+        return bool(mention.get("network") and author)
+    if not (mention.get("network") and mention.get("id")):
+        return False
+    return op not in ("create", "update") or bool(
+        mention.get("kind") and mention.get("created_at") and author)
+
+
+class Recount:
+    """Reads mentions in order by `add`; `counters` holds what comes of them."""
+
+    def __init__(self, rules, keep=False, dimensions=DIMENSIONS):
+        self.rules = rules
+        self.keep = keep
+        self.dimensions = set(dimensions)
+        self.counters = collections.Counter()
+        self.routes = collections.Counter()
+        self.ops = collections.Counter()
+        self.records = {}
+        self.tombstones = {}      # key -> until
+        self.pending_hides = {}   # key -> until
+        self.hidden_authors = set()
+        self.known_authors = set()
+        self.by_author = collections.defaultdict(set)
+        self.stream_time = None
+        self.last_verdict = None
+        self.dead_letters = 0
+
+    # One mention, as read from JSON.
+    def add(self, mention):
+        self.last_verdict = None
+        op = mention.get("op") or "create"
+        if not is_valid(mention, op):
+            self.dead_letters += 1
+            return
+        seen_at = mention.get("seen_at")
+        if seen_at is not None:
+            seen = parse_time(seen_at)
+        else:
+            created = mention.get("created_at")
+            seen = max(self.stream_time or 0, parse_time(created) if created else 0)
+        self.stream_time = max(self.stream_time or seen, seen)
+        if op == "tick":
+            return
+        self.ops[op] += 1
+        if op in AUTHOR_OPS:
+            self.author_wide(op, (mention["network"], mention["author"]["id"]))
+            return
+        key = (mention["network"], mention["id"])
+        until = self.tombstones.get(key)
+        if until is not None and self.lasts(until):
+            return
+        record = self.records.get(key)
+        if record and self.forgotten(record):
+            # What expires is not taken back: its buckets go by themselves.
+            del self.records[key]
+            record = None
+        if op == "delete":
+            self.delete(key, record)
+        elif op in ("hide", "unhide"):
+            self.hide(op == "hide", key, record)
+        elif op == "engagement":
+            if record:
+                self.engage(record, mention, seen)
+                self.book(record)
+        else:
+            self.message(op, key, record, mention, seen)
+
+    def lasts(self, until):
+        return self.keep or self.stream_time <= until
+
+    def forgotten(self, record):
+        kept = LATE if record.full else UNMATCHED_KEPT
+        return not self.keep and self.stream_time - record.touched > kept
+
+    def delete(self, key, record):
+        if record:
+            self.unbook(record)
+            del self.records[key]
+        self.pending_hides.pop(key, None)
+        self.tombstones[key] = self.stream_time + (TOMBSTONE if record else UNKNOWN_KEPT)
+
+    def hide(self, hidden, key, record):
+        if record:
+            record.hidden = hidden
+            self.book(record)
+        elif hidden:
+            self.pending_hides[key] = self.stream_time + UNKNOWN_KEPT
+        else:
+            self.pending_hides.pop(key, None)
+
+    def author_wide(self, op, author):
+        if op == "erase_author":
+            for key in self.by_author.pop(author, ()):
+                if key in self.records:
+                    self.unbook(self.records.pop(key))
+                    self.tombstones[key] = self.stream_time + TOMBSTONE
+            self.known_authors.discard(author)
+            return
+        hidden = op == "hide_author"
+        (self.hidden_authors.add if hidden else self.hidden_authors.discard)(author)
+        for key in self.by_author.get(author, ()):
+            record = self.records.get(key)
+            if record:
+                record.author_hidden = hidden
+                self.book(record)
+
+    def message(self, op, key, record, mention, seen):
+        content = content_of(mention)
+        version = version_of(mention)
+        if record:
+            same = content == record.content
+            if version > record.version or (version == record.version and not same
+                                            and op == "update"):
+                self.judge(record, key, mention, seen)
+                record.version, record.content = version, content
+        else:
+            record = self.records[key] = Record(mention["network"])
+            record.version, record.content = version, content
+            until = self.pending_hides.pop(key, None)
+            record.hidden = until is not None and self.lasts(until)
+            self.place(record, mention, seen)
+            self.judge(record, key, mention, seen)
+            self.routes[record.verdict.route or "-", record.verdict.queue] += 1
+        self.engage(record, mention, seen)
+        self.book(record)
+
+    # The event minute and the lateness of a message are those of its first record.
+    def place(self, record, mention, seen):
+        event = parse_time(mention["created_at"])
+        if event > seen + AHEAD:
+            event = seen
+        record.minute = event // MINUTE
+        record.late = seen - event > LATE
+        record.late_unmatched = seen - event > UNMATCHED_KEPT
+
+    def judge(self, record, key, mention, seen):
+        event = parse_time(mention["created_at"])
+        if event > seen + AHEAD:
+            event = seen
+        author = (mention["network"], mention["author"]["id"])
+        new = record.is_new if record.is_new is not None else author not in self.known_authors
+        record.verdict = self.last_verdict = self.rules.judge(mention, event, lambda: new)
+        record.kind = mention["kind"]
+        if record.verdict.kept:
+            if not record.full:
+                record.full = True
+                record.author_hidden = author in self.hidden_authors
+                record.is_new = new
+            self.known_authors.add(author)
+            self.by_author[author].add(key)
+
+    # Moves each count that is told by its difference to the last snapshot.
+    def engage(self, record, mention, seen):
+        counts = {name: value for name, value in (mention.get("engagement") or {}).items()
+                  if name in COUNTS and value is not None}
+        if not record.full or not counts:
+            return
+        if record.snapshot_at is not None and seen < record.snapshot_at:
+            return
+        record.snapshot_at = seen
+        moved = {}
+        for name, value in counts.items():
+            difference = value - record.snapshot.get(name, 0)
+            record.snapshot[name] = value
+            if difference:
+                moved[name] = difference
+        if moved:
+            self.journalize(record, seen // MINUTE, moved)
+
+    def journalize(self, record, minute, moved):
+        for entry in record.journal:
+            if entry[0] == minute:
+                add(entry[1], moved)
+                return
+        if not self.keep:
+            oldest = (self.stream_time - LATE) // MINUTE
+            record.journal = [e for e in record.journal if e[0] >= oldest]
+        if len(record.journal) == JOURNAL:
+            merge_oldest(record.journal)
+        record.journal.append([minute, dict(moved)])
+        record.journal.sort(key=lambda entry: entry[0])
+
+    # Makes the counters hold of this message what its record says, no more and no less.
+    def book(self, record):
+        record.touched = self.stream_time
+        self.unbook(record)
+        if record.hidden or record.author_hidden:
+            return
+        booked = collections.Counter()
+        for series in self.series(record):
+            for measure, minute, number in self.measures(record):
+                booked[series[0], series[1], measure, minute // 60] += number
+        record.booked = {k: v for k, v in booked.items() if v}
+        self.counters.update(record.booked)
+
+    def unbook(self, record):
+        self.counters.subtract(record.booked)
+        record.booked = {}
+
+    def series(self, record):
+        verdict = record.verdict
+        found = [("all", "all"), ("network", record.network)]
+        if verdict.kept:
+            if verdict.brand:
+                found.append(("brand", self.rules.brand_id))
+            found += [("competitor", i) for i in verdict.competitors]
+            found += [("theme", i) for i in verdict.themes]
+            found += [("campaign", i) for i in verdict.campaigns]
+            found += [("queue", verdict.queue), ("kind", record.kind)]
+        return [s for s in found if s[0] in self.dimensions]
+
+    @staticmethod
+    def measures(record):
+        verdict = record.verdict
+        spoken = record.kind not in ("click", "conversion", "reaction")
+        if not verdict.kept:
+            return [("mentions", record.minute, 1)] if spoken and not record.late_unmatched else []
+        if record.late:
+            return []
+        found = []
+        if spoken:
+            found.append(("own" if verdict.own else "mentions", record.minute, 1))
+            if verdict.question and not verdict.own:
+                found.append(("questions", record.minute, 1))
+        if record.kind == "click":
+            found.append(("clicks", record.minute, 1))
+        if record.kind == "conversion":
+            found.append(("conversions", record.minute, 1))
+        for minute, moved in record.journal:
+            found += [(name, minute, number) for name, number in moved.items()]
+        return found
+
+    # The lines of the dump, sorted.
+    def lines(self):
+        for (dimension, name, measure, hour), value in sorted(self.counters.items()):
+            if not value:
+                continue
+            kept = 16 * 7 * DAY if dimension in LONG_DIMENSIONS else LATE
+            if not self.keep and self.stream_time - hour * HOUR > kept:
+                continue
+            yield {"dimension": dimension, "id": name, "measure": measure,
+                   "hour": format_hour(hour), "value": value}
+
+
+def add(total, more):
+    for name, number in more.items():
+        total[name] = total.get(name, 0) + number
+
+
+def merge_oldest(journal):
+    """The oldest two entries of one hour, else day, else ISO week, become one at the later."""
+    def week(minute):
+        return (minute // 1440 + 3) // 7  # day 0 was a Thursday
+
+    for period in (lambda m: m // 60, lambda m: m // 1440, week, lambda m: 0):
+        for i in range(len(journal) - 1):
+            if period(journal[i][0]) == period(journal[i + 1][0]):
+                add(journal[i + 1][1], journal[i][1])
+                del journal[i]
+                return
+
+
+def format_hour(hour):
+    start = datetime.datetime(1970, 1, 1) + datetime.timedelta(hours=hour)
+    return start.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def dump(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rules", required=True)
+    parser.add_argument("--input", required=True, help="NDJSON; - is the standard input")
+    parser.add_argument("--questions", help="interrogatives; default: those of the repository")
+    parser.add_argument("--keep", action="store_true", help="nothing expires")
+    parser.add_argument("--dimensions", default=",".join(DIMENSIONS))
+    parser.add_argument("--ledger", action="store_true", help="the input is a generator's ledger")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--tags", action="store_true", help="print the tags of each message instead")
+    what.add_argument("--routes", action="store_true", help="print first routings instead")
+    options = parser.parse_args()
+
+    recount = Recount(Rules(options.rules, options.questions), options.keep,
+                      options.dimensions.split(","))
+    file = sys.stdin if options.input == "-" else open(options.input, encoding="utf-8")
+    for line in file:
+        if not line.strip():
+            continue
+        mention = json.loads(line)
+        if options.ledger:
+            mention = mention["mention"]
+        if options.tags and (mention.get("op") or "create") in ("create", "update"):
+            print_tags(recount, mention)
+            continue
+        recount.add(mention)
+    if options.routes:
+        for (route, queue), count in sorted(recount.routes.items()):
+            print(dump({"route": None if route == "-" else route, "queue": queue, "count": count}))
+    elif not options.tags:
+        for line in recount.lines():
+            print(dump(line))
+
+
+# Each line by itself, as `vigie rules match` reads it: no ledger, but authors are new once.
+def print_tags(recount, mention):
+    event = parse_time(mention["created_at"])
+    if mention.get("seen_at"):
+        seen = parse_time(mention["seen_at"])
+        event = event if event <= seen + AHEAD else seen
+    author = (mention["network"], mention["author"]["id"])
+    new = author not in recount.known_authors
+    verdict = recount.rules.judge(mention, event, lambda: new)
+    if verdict.kept:
+        recount.known_authors.add(author)
+    print(dump(verdict.tags(mention)))
+
+
+if __name__ == "__main__":
+    main()

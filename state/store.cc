@@ -63,58 +63,68 @@ class DropFilter : public rocksdb::CompactionFilter {
 
 struct StoreBatch::Impl {
   // The families belong to a database; a batch is not bound to one, so it keeps its own list and is
-  // translated when it is written.
+  // translated when it is written. Keys and values lie one behind the other in `bytes`.
   struct Change {
     enum class Kind : std::uint8_t { Put, Erase, EraseRange } kind;
     Space space;
-    std::string key;
-    std::string value;
+    std::size_t begin;
+    std::size_t key_size;
+    std::size_t value_size;
   };
   std::vector<Change> changes;
-  std::size_t bytes = 0;
+  std::string bytes;
+
+  void add(Change::Kind kind, Space space, std::string_view key, std::string_view value) {
+    changes.push_back({kind, space, bytes.size(), key.size(), value.size()});
+    bytes += key;
+    bytes += value;
+  }
+  rocksdb::Slice key(const Change& change) const {
+    return {bytes.data() + change.begin, change.key_size};
+  }
+  rocksdb::Slice value(const Change& change) const {
+    return {bytes.data() + change.begin + change.key_size, change.value_size};
+  }
 };
 
 StoreBatch::StoreBatch() : impl_(std::make_unique<Impl>()) {}
 StoreBatch::~StoreBatch() = default;
-StoreBatch::StoreBatch(StoreBatch&& other) noexcept : impl_(std::move(other.impl_)) {}
-StoreBatch& StoreBatch::operator=(StoreBatch&& other) noexcept {
-  impl_ = std::move(other.impl_);
-  return *this;
-}
+StoreBatch::StoreBatch(StoreBatch&& other) noexcept = default;
+StoreBatch& StoreBatch::operator=(StoreBatch&& other) noexcept = default;
 
 void StoreBatch::put(Space space, std::string_view key, std::string_view value) {
-  impl_->changes.push_back({Impl::Change::Kind::Put, space, std::string(key), std::string(value)});
-  impl_->bytes += key.size() + value.size();
+  impl_->add(Impl::Change::Kind::Put, space, key, value);
 }
 
 void StoreBatch::erase(Space space, std::string_view key) {
-  impl_->changes.push_back({Impl::Change::Kind::Erase, space, std::string(key), {}});
-  impl_->bytes += key.size();
+  impl_->add(Impl::Change::Kind::Erase, space, key, {});
 }
 
 void StoreBatch::erase_range(Space space, std::string_view begin, std::string_view end) {
-  impl_->changes.push_back(
-      {Impl::Change::Kind::EraseRange, space, std::string(begin), std::string(end)});
-  impl_->bytes += begin.size() + end.size();
+  impl_->add(Impl::Change::Kind::EraseRange, space, begin, end);
 }
 
 void StoreBatch::append(const StoreBatch& other) {
-  impl_->changes.insert(impl_->changes.end(), other.impl_->changes.begin(),
-                        other.impl_->changes.end());
+  const std::size_t base = impl_->bytes.size();
   impl_->bytes += other.impl_->bytes;
+  impl_->changes.reserve(impl_->changes.size() + other.impl_->changes.size());
+  for (Impl::Change change : other.impl_->changes) {
+    change.begin += base;
+    impl_->changes.push_back(change);
+  }
 }
 
 bool StoreBatch::empty() const {
-  return impl_ == nullptr || impl_->changes.empty();
+  return impl_->changes.empty();
 }
 
 std::size_t StoreBatch::bytes() const {
-  return impl_->bytes;
+  return impl_->bytes.size();
 }
 
 void StoreBatch::clear() {
   impl_->changes.clear();
-  impl_->bytes = 0;
+  impl_->bytes.clear();
 }
 
 struct Store::Impl {
@@ -147,9 +157,14 @@ struct Store::Impl {
     const bool large = space == Space::Log || space == Space::Latest;
     family.write_buffer_size = options.write_buffer_bytes / (large ? 4 : 8);
     family.max_write_buffer_number = 3;
+    // Most look-ups are of keys that are not there yet: a bloom filter spares the walk through the
+    // memtable's skip list.
+    family.memtable_prefix_bloom_size_ratio = 0.05;
+    family.memtable_whole_key_filtering = true;
     family.periodic_compaction_seconds = 6 * 3600;
     if (options.drop &&
-        (space == Space::Ledger || space == Space::Counters || space == Space::Authors)) {
+        (space == Space::Ledger || space == Space::Counters || space == Space::Authors ||
+                         space == Space::Latest)) {
       filters[index(space)] = std::make_unique<DropFilter>(space, options.drop);
       family.compaction_filter = filters[index(space)].get();
     }
@@ -268,13 +283,16 @@ Result<void> Store::write(StoreBatch& batch, Durability durability) {
     return fail(Code::Unavailable, "store: an earlier write failed; restart to go on");
   }
   using Kind = StoreBatch::Impl::Change::Kind;
-  rocksdb::WriteBatch changes(batch.impl_->bytes + batch.impl_->changes.size() * 16);
-  for (const StoreBatch::Impl::Change& change : batch.impl_->changes) {
+  const StoreBatch::Impl& collected = *batch.impl_;
+  rocksdb::WriteBatch changes(collected.bytes.size() + collected.changes.size() * 16);
+  for (const StoreBatch::Impl::Change& change : collected.changes) {
     rocksdb::ColumnFamilyHandle* family = impl_->families[index(change.space)];
-    const rocksdb::Status status =
-        change.kind == Kind::Put     ? changes.Put(family, change.key, change.value)
-        : change.kind == Kind::Erase ? changes.Delete(family, change.key)
-                                     : changes.DeleteRange(family, change.key, change.value);
+    const rocksdb::Slice key = collected.key(change);
+    const rocksdb::Slice value = collected.value(change);
+    const rocksdb::Status status = change.kind == Kind::Put ? changes.Put(family, key, value)
+                                   : change.kind == Kind::Erase
+                                       ? changes.Delete(family, key)
+                                       : changes.DeleteRange(family, key, value);
     if (!status.ok()) return std::unexpected(error_of("cannot collect a write", status));
   }
   rocksdb::WriteOptions options;

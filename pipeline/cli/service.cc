@@ -207,6 +207,8 @@ Result<void> Service::Impl::open_stores() {
         return counter_expired(key, stream_time);
       case Space::Authors:
         return author_row_expired(key, stream_time);
+      case Space::Latest:
+        return !embedded && latest_expired(key, value, stream_time);
       default:
         return false;
     }
@@ -325,7 +327,7 @@ Readiness Service::Impl::readiness() const {
 Result<void> Service::Impl::work() {
   WorkerOptions options;
   options.max_batch = config.log.batch_mentions;
-  options.with_changelog = !embedded;
+  options.log_is_remote = !embedded;
   Worker worker(*log, *store, *keys, [this] { return rules->current(); }, registry, options);
   auto started = worker.start();
   if (!started) return started;
@@ -357,7 +359,8 @@ void Service::Impl::run_worker() {
 
 void Service::Impl::run_alerting() {
   while (!stopping) {
-    auto alerting = Alerting::open(*log, view_state(), surge_options(config.alerts.surge));
+    auto alerting =
+        Alerting::open(*log, view_state(), registry, surge_options(config.alerts.surge));
     Result<void> ended;
     if (!alerting) ended = std::unexpected(std::move(alerting.error()));
     while (ended && !stopping) {
@@ -430,7 +433,7 @@ void Service::Impl::keep_house() {
                       .Help("Readings of the rule file that were asked for or found a change")
                       .Register(registry);
   rules_info.Add({{"version", rules->current()->version()}}).Set(1);
-  reloads.Add({{"result", "changed"}});
+  for (const char* result : {"changed", "unchanged", "refused"}) reloads.Add({{"result", result}});
   const bool ticks = roles.ingest && std::ranges::none_of(config.connectors, brings_its_time);
   while (sleep(milliseconds{1000})) {
     bool asked = false;

@@ -2,12 +2,16 @@
 
 #include <cassert>
 
+#include "pipeline/core/bytes.h"
+
 namespace vigie {
 namespace {
 
 using std::chrono::hours;
 
 constexpr hours kDay{24};
+// version, partition and stamp of a value in Space::Latest
+constexpr std::size_t kLatestHead = 11;
 
 constexpr std::array<TopicInfo, 12> kTopics = {{
     {Topic::Mentions, "mentions", false, true, hours{72}},
@@ -43,6 +47,33 @@ std::string latest_key(Topic topic, std::string_view key) {
   out += static_cast<char>(topic);
   out += key;
   return out;
+}
+
+std::string latest_value(Partition partition, std::int64_t stamp, std::string_view value) {
+  std::string out;
+  out.reserve(kLatestHead + value.size());
+  out += '\x01';
+  put_fixed(out, static_cast<std::uint16_t>(number(partition)));
+  put_fixed(out, stamp);
+  out += value;
+  return out;
+}
+
+Result<std::optional<std::string>> stored_tagged(const Store& store, std::string_view key) {
+  auto stored = store.get(Space::Latest, latest_key(Topic::Tagged, key));
+  if (!stored || !*stored) return stored;
+  if ((*stored)->size() < kLatestHead) {
+    return fail(Code::Corrupt, "tagged: a stored record is damaged");
+  }
+  return (*stored)->substr(kLatestHead);
+}
+
+bool latest_expired(std::string_view key, std::string_view value, Time stream_time) {
+  if (key.size() < 2 || static_cast<Topic>(key[1]) != Topic::Tagged || value.size() < kLatestHead) {
+    return false;
+  }
+  const Time stamp{std::chrono::microseconds{ByteReader(value.substr(3)).fixed<std::int64_t>()}};
+  return stamp + info(Topic::Tagged).retention <= stream_time;
 }
 
 Partition partition_for(const EventLog& log, Topic topic, std::string_view key) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
 #include "state/store.h"
@@ -132,9 +133,17 @@ class EventLog {
 };
 
 // Where the newest value of a key of a compacted topic lies in Space::Latest: version(1) topic(1)
-// key. The embedded log writes there; with Kafka the view folds the topics it serves into the same
-// place.
+// key -> version(1) partition(2) stamp(8) value. The embedded log writes there, with the record's
+// offset as stamp. With Kafka, workers and views keep `tagged` there for themselves, with the
+// record time.
 std::string latest_key(Topic topic, std::string_view key);
+std::string latest_value(Partition partition, std::int64_t stamp, std::string_view value);
+
+// The newest `tagged` value of a message as this store has it; empty when it has none.
+Result<std::optional<std::string>> stored_tagged(const Store& store, std::string_view key);
+
+// Whether a row that latest_value made with a record time is older than `tagged` keeps its records.
+bool latest_expired(std::string_view key, std::string_view value, Time stream_time);
 
 // The partition of a record with this key in a topic of `log`.
 Partition partition_for(const EventLog& log, Topic topic, std::string_view key);

@@ -9,7 +9,7 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 Result<KafkaHandle> consumer(const KafkaOptions& options, const std::string& isolation) {
   auto conf = kafka_conf(options, {{"group.id", options.topic_prefix + "latest"},
@@ -80,9 +80,9 @@ Result<void> KafkaLatest::assign() {
 }
 
 Result<void> KafkaLatest::read_to(const Place& place, Offset end) {
-  const auto deadline = Clock::now() + options_.request_timeout;
+  const auto deadline = SteadyClock::now() + options_.request_timeout;
   while (tables_.at(place).next < end) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now());
     if (left.count() <= 0) {
       return fail(Code::Unavailable, fmt::format("kafka: {}/{}: its end was not reached in time",
                                                  place.first, number(place.second)));

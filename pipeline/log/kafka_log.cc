@@ -16,7 +16,7 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // An answer from a broker counts for this long, and a question waits no longer for one.
 constexpr std::chrono::seconds kAnswerCounts{5};
@@ -106,7 +106,7 @@ class OpenKafkaLog : public EventLog {
   KafkaLatest latest_;
   Slots slots_;
   std::mutex mutex_;  // guards what follows
-  Clock::time_point answered_ = Clock::now();
+  SteadyClock::time_point answered_ = SteadyClock::now();
 };
 
 Result<std::unique_ptr<LogReader>> OpenKafkaLog::read(Topic topic, ReadOptions options,
@@ -129,7 +129,7 @@ Result<void> OpenKafkaLog::healthy() {
   if (auto delivered = producer_->healthy(); !delivered) return delivered;
   {
     const std::lock_guard lock(mutex_);
-    if (Clock::now() - answered_ < kAnswerCounts) return {};
+    if (SteadyClock::now() - answered_ < kAnswerCounts) return {};
   }
   const auto handle = producer_->handle();
   if (handle == nullptr) return fail(Code::Unavailable, "kafka: no producer");
@@ -143,7 +143,7 @@ Result<void> OpenKafkaLog::healthy() {
   }
   rd_kafka_metadata_destroy(metadata);
   const std::lock_guard lock(mutex_);
-  answered_ = Clock::now();
+  answered_ = SteadyClock::now();
   return {};
 }
 

@@ -15,7 +15,7 @@
 namespace vigie {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // How long one failed delivery counts against readiness when nothing was sent since.
 constexpr std::chrono::seconds kFailureCounts{30};
@@ -148,7 +148,7 @@ std::shared_ptr<rd_kafka_t> KafkaProducer::handle() {
 
 Result<void> KafkaProducer::healthy() const {
   const std::lock_guard lock(mutex_);
-  if (failure_.empty() || Clock::now() - failed_at_ > kFailureCounts) return {};
+  if (failure_.empty() || SteadyClock::now() - failed_at_ > kFailureCounts) return {};
   return fail(Code::Unavailable, failure_);
 }
 
@@ -181,7 +181,7 @@ Result<void> KafkaProducer::send_all(std::span<const Record* const> records) {
   Waiter waiter;
   waiter.open = records.size();
   std::size_t queued = 0;
-  const auto deadline = Clock::now() + options_.delivery_timeout;
+  const auto deadline = SteadyClock::now() + options_.delivery_timeout;
   auto error = RD_KAFKA_RESP_ERR_NO_ERROR;
   while (queued < records.size()) {
     const Record& record = *records[queued];
@@ -191,7 +191,7 @@ Result<void> KafkaProducer::send_all(std::span<const Record* const> records) {
       ++queued;
       continue;
     }
-    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || Clock::now() > deadline) break;
+    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || SteadyClock::now() > deadline) break;
     std::unique_lock lock(producer.mutex);
     // A turn at most: a report may have come between the refusal and the wait.
     producer.room.wait_for(lock, std::chrono::milliseconds{20});
@@ -216,7 +216,7 @@ Result<void> KafkaProducer::send_all(std::span<const Record* const> records) {
   }
   const std::lock_guard guard(mutex_);
   failure_ = failure && failure->code != Code::Invalid ? failure->message : std::string();
-  if (!failure_.empty()) failed_at_ = Clock::now();
+  if (!failure_.empty()) failed_at_ = SteadyClock::now();
   if (failure) return std::unexpected(std::move(*failure));
   return {};
 }

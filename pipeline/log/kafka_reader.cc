@@ -18,7 +18,7 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // One poll stays below this, so that records of the largest size do not add up to gigabytes.
 constexpr std::size_t kMaxBatchBytes = std::size_t{16} << 20;
@@ -185,9 +185,9 @@ void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t*
 // Finds where each dealt partition starts and begins to fetch. After a failure the next poll tries
 // again.
 Result<void> KafkaReader::settle(milliseconds wait) {
-  const auto deadline = Clock::now() + std::max(wait, kShortestQuestion);
+  const auto deadline = SteadyClock::now() + std::max(wait, kShortestQuestion);
   const auto left = [&] {
-    return std::max(std::chrono::duration_cast<milliseconds>(deadline - Clock::now()),
+    return std::max(std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now()),
                     kShortestQuestion);
   };
   std::map<Partition, Offset> in_group;
@@ -211,11 +211,11 @@ Result<void> KafkaReader::settle(milliseconds wait) {
 
 // A reader of all partitions knows its place when it is made: "the end" is the end of that moment.
 Result<void> KafkaReader::settle_at_once() {
-  const auto deadline = Clock::now() + options_.request_timeout;
+  const auto deadline = SteadyClock::now() + options_.request_timeout;
   while (true) {
     auto settled = settle(options_.request_timeout);
     const bool passing = !settled && settled.error().code == Code::Unavailable;
-    if (!passing || Clock::now() > deadline) return settled;
+    if (!passing || SteadyClock::now() > deadline) return settled;
     // A topic just made, or a leader just lost; no event tells when that is over.
     std::this_thread::sleep_for(milliseconds{50});
   }
@@ -291,7 +291,7 @@ Result<void> KafkaReader::assign() {
 
 Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, milliseconds wait) {
   if (broken_) return std::unexpected(*broken_);
-  const auto deadline = Clock::now() + wait;
+  const auto deadline = SteadyClock::now() + wait;
   records_.clear();
   messages_.clear();
   bytes_ = 0;
@@ -301,19 +301,20 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
   }
   while (messages_.size() < max && bytes_ < kMaxBatchBytes) {
     // Waits only for the first record: what is at hand goes out at once.
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now());
     Message message(
         rd_kafka_consumer_poll(handle_.get(), messages_.empty() ? clamp_wait(left) : 0));
     if (rebalanced_) {
       messages_.clear();
       records_.clear();
       if (!dealt_) return std::span<const LogRecord>();
-      auto settled = settle(std::chrono::duration_cast<milliseconds>(deadline - Clock::now()));
+      auto settled =
+          settle(std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now()));
       if (!settled) return std::unexpected(settled.error());
       return std::span<const LogRecord>();
     }
     if (message == nullptr) {
-      if (!messages_.empty() || Clock::now() >= deadline) break;
+      if (!messages_.empty() || SteadyClock::now() >= deadline) break;
       continue;
     }
     if (auto taken = take(std::move(message)); !taken) {

@@ -16,7 +16,7 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using Configs = std::map<std::string, std::string>;
 
 // Values hold at most 512 KiB of a mention plus what the worker adds to it.
@@ -166,7 +166,7 @@ Result<void> create_topics(rd_kafka_t* handle, const KafkaOptions& options,
 }
 
 Result<FoundTopics> wait_until_ready(rd_kafka_t* handle, const KafkaOptions& options) {
-  const auto deadline = Clock::now() + options.request_timeout;
+  const auto deadline = SteadyClock::now() + options.request_timeout;
   while (true) {
     auto found = find_topics(handle, options);
     if (!found) return found;
@@ -174,7 +174,7 @@ Result<FoundTopics> wait_until_ready(rd_kafka_t* handle, const KafkaOptions& opt
         found->size() == all_topics().size() &&
         std::ranges::all_of(*found, [](const auto& entry) { return entry.second.ready; });
     if (ready) return found;
-    if (Clock::now() > deadline) {
+    if (SteadyClock::now() > deadline) {
       return fail(Code::Unavailable, "kafka: the topics have no leader yet");
     }
     // There is no event for "a leader was elected".

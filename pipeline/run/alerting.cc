@@ -3,7 +3,8 @@
 
 #include <map>
 
-#include <spdlog/spdlog.h>
+#include <prometheus/counter.h>
+#include <prometheus/registry.h>
 
 #include "state/cut.h"
 
@@ -21,6 +22,7 @@ const std::string kStateKey{'\x01', 'a'};
 
 struct Alerting::Impl {
   EventLog& log;
+  prometheus::Family<prometheus::Counter>& alerts;
   SurgeDetector detector;
   std::unique_ptr<LogReader> reader;
   std::map<Partition, Offset> next;
@@ -45,6 +47,7 @@ Alerting::Alerting(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Alerting::~Alerting() = default;
 
 Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
+                                                 prometheus::Registry& registry,
                                                  const SurgeOptions& options) {
   const std::int32_t partitions = log.partitions(Topic::Mentions);
   auto stored = store.get(Space::Meta, kStateKey);
@@ -55,7 +58,16 @@ Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
     if (!loaded) return std::unexpected(std::move(loaded.error()));
     detector = std::move(*loaded);
   }
-  auto impl = std::make_unique<Impl>(Impl{log, std::move(detector), nullptr, {}, 0, {}});
+  auto& alerts = prometheus::BuildCounter()
+                     .Name("vigie_alerts_total")
+                     .Help("Alerts that began to fire or were resolved")
+                     .Register(registry);
+  // Series exist from the start, so that the first alert shows as an increase.
+  for (const AlertState state : {AlertState::Firing, AlertState::Resolved}) {
+    alerts.Add(
+        {{"kind", std::string(name(AlertKind::Surge))}, {"state", std::string(name(state))}});
+  }
+  auto impl = std::make_unique<Impl>(Impl{log, alerts, std::move(detector), nullptr, {}, 0, {}});
   ReadOptions read;
   read.group = "alerts";
   auto reader = log.read(Topic::Counters, read, store);
@@ -79,6 +91,9 @@ Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
       out.key = alert.id;
       out.partition = partition_for(impl_->log, Topic::Alerts, out.key);
       append_json(out.value.emplace(), alert);
+      impl_->alerts
+          .Add({{"kind", std::string(name(alert.kind))}, {"state", std::string(name(alert.state))}})
+          .Increment();
       impl_->outputs.push_back(std::move(out));
     }
   }

@@ -8,6 +8,10 @@
 #include "pipeline/core/error.h"
 #include "pipeline/log/event_log.h"
 
+namespace prometheus {
+class Registry;
+}
+
 namespace vigie {
 
 // The one evaluator of alerts: folds the workers' cuts and writes what its detectors raise,
@@ -15,6 +19,7 @@ namespace vigie {
 class Alerting {
  public:
   static Result<std::unique_ptr<Alerting>> open(EventLog& log, Store& store,
+                                                prometheus::Registry& registry,
                                                 const SurgeOptions& options);
   ~Alerting();
 

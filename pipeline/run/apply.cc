@@ -480,15 +480,15 @@ void Apply::emit_withdraw(const std::string& key, const LedgerRecord& old, Time 
 Result<std::optional<std::string>> Apply::tagged_value(const std::string& key) const {
   const auto it = tagged_in_batch_.find(key);
   if (it != tagged_in_batch_.end()) return outputs_[it->second].value;
-  if (!options_.tagged) return std::nullopt;
-  return options_.tagged(key);
+  return stored_tagged(store_, key);
 }
 
-Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects, bool with_changelog) {
+Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects) {
   auto changes = counters_.flush(effects.state);
   if (!changes) return changes;
   const std::vector<Ledger::Change> rows = ledger_.flush(effects.state);
-  if (with_changelog) {
+  if (options_.log_is_remote) {
+    for (const Record& record : outputs_) keep_tagged(record, effects.state);
     for (const Ledger::Change& row : rows) output(Topic::Ledger, row.key, row.bytes);
     for (const CounterBatch::Change& change : *changes) {
       output(Topic::Counters, change.key, change.bytes);
@@ -504,6 +504,17 @@ Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects, bool w
   outputs_.clear();
   tagged_in_batch_.clear();
   return changes;
+}
+
+void Apply::keep_tagged(const Record& record, StoreBatch& batch) const {
+  if (record.topic != Topic::Tagged) return;
+  const std::string key = latest_key(Topic::Tagged, record.key);
+  if (record.value) {
+    const std::int64_t stamp = stream_time_.time_since_epoch().count();
+    batch.put(Space::Latest, key, latest_value(partition_, stamp, *record.value));
+  } else {
+    batch.erase(Space::Latest, key);
+  }
 }
 
 ApplyCounts Apply::take_counts() {

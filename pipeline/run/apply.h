@@ -31,9 +31,9 @@ struct ApplyCounts {
 struct ApplyOptions {
   // Nothing expires, however far stream time moves on.
   bool keep = false;
-  // The newest committed `tagged` value of a message; empty when it has none. Hiding and unhiding
-  // rewrite it.
-  std::function<Result<std::optional<std::string>>(const std::string& key)> tagged;
+  // The log does not keep its state in `store`: the changelog goes out as records, and `tagged` is
+  // kept in the store for hiding and unhiding, which rewrite it.
+  bool log_is_remote = false;
 };
 
 // Does to the state of one partition what each record asks for, exactly once for each message and
@@ -53,10 +53,9 @@ class Apply {
   Result<void> begin(std::span<const std::string> keys);
   Result<void> record(const Mention& mention, const RuleSet& rules, Matcher& matcher);
 
-  // The batch's state changes go into `effects.state`, its records behind `effects.outputs`, the
-  // changelog of `ledger` and `counters` too where `changelog` is set. Changed counters are
-  // returned for the cut.
-  Result<std::vector<CounterBatch::Change>> finish(Effects& effects, bool with_changelog);
+  // The batch's state changes go into `effects.state`, its records behind `effects.outputs`. Changed
+  // counters are returned for the cut.
+  Result<std::vector<CounterBatch::Change>> finish(Effects& effects);
 
   Time stream_time() const { return stream_time_; }
   ApplyCounts take_counts();
@@ -86,6 +85,7 @@ class Apply {
                          std::optional<std::chrono::seconds> sla);
   void emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at);
   Result<std::optional<std::string>> tagged_value(const std::string& key) const;
+  void keep_tagged(const Record& record, StoreBatch& batch) const;
   void output(Topic topic, std::string key, std::optional<std::string> value);
 
   const Partition partition_;

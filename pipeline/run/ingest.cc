@@ -235,6 +235,12 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
   return outcome;
 }
 
+void Ingest::announce(std::string_view connector) {
+  const std::string source(connector);
+  impl_->dropped.Add({{"connector", source}, {"reason", "unmatched"}});
+  impl_->dead_letters.Add({{"connector", source}});
+}
+
 Result<std::string> Ingest::cursor(std::string_view connector) {
   auto stored = impl_->log.latest(Topic::Cursors, connector);
   if (!stored) return std::unexpected(std::move(stored.error()));

@@ -49,6 +49,9 @@ class Ingest {
   Result<Outcome> accept(std::string_view connector, std::vector<Item> items,
                          const std::string& cursor, const IngestOptions& options);
 
+  // Makes the metrics of a connector exist at zero, so that its first drop shows as an increase.
+  void announce(std::string_view connector);
+
   // The saved cursor of a connector; empty when it has none.
   Result<std::string> cursor(std::string_view connector);
 

@@ -141,7 +141,7 @@ Result<ReplaySummary> run_replay(ReplayRun run) {
   Worker worker(**log, **store, keys, [&] { return run.rules; }, registry, worker_options);
   auto started = worker.start();
   if (!started) return std::unexpected(std::move(started.error()));
-  auto alerting = Alerting::open(**log, **store, run.surge);
+  auto alerting = Alerting::open(**log, **store, registry, run.surge);
   if (!alerting) return std::unexpected(std::move(alerting.error()));
   auto view = View::open(**log, **store, registry, {});
   if (!view) return std::unexpected(std::move(view.error()));

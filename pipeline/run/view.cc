@@ -193,18 +193,13 @@ void View::Impl::fold_alert(const LogRecord& record) {
   alert_feed.push(record.partition, record.offset + 1, "alert", std::string(*record.value));
 }
 
-// As the embedded log keeps it: format version, partition, offset, value.
 void View::Impl::fold_latest(Topic topic, const LogRecord& record, StoreBatch& batch) {
   const std::string key = latest_key(topic, record.key);
   if (!record.value) {
     batch.erase(Space::Latest, key);
     return;
   }
-  std::string value(1, '\x01');
-  put_fixed(value, static_cast<std::uint16_t>(number(record.partition)));
-  put_fixed(value, record.offset);
-  value += *record.value;
-  batch.put(Space::Latest, key, value);
+  batch.put(Space::Latest, key, latest_value(record.partition, as_of.load(), *record.value));
 }
 
 void View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
@@ -279,13 +274,10 @@ Feed& View::alert_feed() {
 }
 
 Result<std::optional<std::string>> View::tagged(std::string_view key) const {
-  auto stored = impl_->store.get(Space::Latest, latest_key(Topic::Tagged, key));
-  if (!stored || !*stored) return stored;
-  constexpr std::size_t kHead = 11;
-  if ((*stored)->size() < kHead) return fail(Code::Corrupt, "tagged: a stored record is damaged");
-  std::string value = (*stored)->substr(kHead);
+  auto value = stored_tagged(impl_->store, key);
+  if (!value || !*value) return value;
   // Written by tagged_json, where the flag ends the object.
-  if (value.ends_with(R"("hidden":true})")) return std::nullopt;
+  if ((*value)->ends_with(R"("hidden":true})")) return std::nullopt;
   return value;
 }
 

@@ -190,7 +190,7 @@ Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
   Owned fresh;
   ApplyOptions apply_options;
   apply_options.keep = options.keep;
-  apply_options.tagged = [this](const std::string& key) { return log.latest(Topic::Tagged, key); };
+  apply_options.log_is_remote = options.log_is_remote;
   fresh.apply =
       std::make_unique<Apply>(number, store, authors, keys, log, std::move(apply_options));
   auto loaded = fresh.apply->load();
@@ -355,7 +355,7 @@ Result<void> Worker::Impl::run_segment(std::size_t begin, std::size_t end, const
 Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>& touched) {
   for (const Partition number : touched) {
     Owned& mine = owned.at(number);
-    auto changes = mine.apply->finish(effects, options.with_changelog);
+    auto changes = mine.apply->finish(effects);
     if (!changes) return std::unexpected(std::move(changes.error()));
     for (const CounterBatch::Change& change : *changes) mine.cut.changed(change);
     metrics.add(mine.apply->take_counts());

@@ -21,7 +21,7 @@ namespace vigie {
 struct WorkerOptions {
   std::size_t max_batch = 2000;  // records a commit
   bool keep = false;             // see ApplyOptions
-  bool with_changelog = false;   // the log needs the state as records
+  bool log_is_remote = false;    // see ApplyOptions
 };
 
 // Reads `mentions`, applies each record and commits what follows from it. The only writer of the

@@ -11,7 +11,7 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatience{30};
 constexpr milliseconds kTurn{50};
@@ -57,8 +57,8 @@ KafkaOptions fresh_kafka_options() {
 
 std::vector<Seen> read_records(LogReader& reader, std::size_t count) {
   std::vector<Seen> out;
-  const auto deadline = Clock::now() + kPatience;
-  while (out.size() < count && Clock::now() < deadline) {
+  const auto deadline = SteadyClock::now() + kPatience;
+  while (out.size() < count && SteadyClock::now() < deadline) {
     auto polled = reader.poll(1000, kTurn);
     if (!polled && polled.error().code == Code::Unavailable) continue;
     if (!polled) {
@@ -75,8 +75,8 @@ std::vector<Seen> read_records(LogReader& reader, std::size_t count) {
 
 std::vector<Seen> read_to_end(LogReader& reader) {
   std::vector<Seen> out;
-  const auto deadline = Clock::now() + kPatience;
-  while (Clock::now() < deadline) {
+  const auto deadline = SteadyClock::now() + kPatience;
+  while (SteadyClock::now() < deadline) {
     auto polled = reader.poll(1000, kTurn);
     if (!polled) {
       if (polled.error().code == Code::Unavailable) continue;
@@ -99,9 +99,9 @@ std::vector<Seen> read_to_end(LogReader& reader) {
 }
 
 bool poll_until(LogReader& reader, const std::function<bool()>& done) {
-  const auto deadline = Clock::now() + kPatience;
+  const auto deadline = SteadyClock::now() + kPatience;
   while (!done()) {
-    if (Clock::now() > deadline) return false;
+    if (SteadyClock::now() > deadline) return false;
     auto polled = reader.poll(1000, kTurn);
     if (!polled && polled.error().code != Code::Unavailable) {
       ADD_FAILURE() << polled.error().message;

@@ -15,7 +15,7 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 LogWorld::Open opening(const KafkaOptions& options) {
   return [options](Store&) { return KafkaLog::open(options); };
@@ -221,8 +221,8 @@ TEST(KafkaGroups, ShareThePartitionsAndLoseNothingWhenAMemberLeaves) {
       ASSERT_TRUE(committed) << committed.error().message;
     }
   };
-  const auto deadline = Clock::now() + std::chrono::seconds{30};
-  while (Clock::now() < deadline &&
+  const auto deadline = SteadyClock::now() + std::chrono::seconds{30};
+  while (SteadyClock::now() < deadline &&
          (keys.size() < 30 || first->partitions().empty() || second->partitions().empty())) {
     work(*first);
     work(*second);
@@ -234,7 +234,7 @@ TEST(KafkaGroups, ShareThePartitionsAndLoseNothingWhenAMemberLeaves) {
   for (int i = 30; i < 40; ++i) {
     append(two.log(), {record(Topic::Mentions, i % 3, fmt::to_string(i), "v")});
   }
-  while (Clock::now() < deadline && keys.size() < 40) work(*second);
+  while (SteadyClock::now() < deadline && keys.size() < 40) work(*second);
   EXPECT_EQ(keys.size(), 40U);
   EXPECT_EQ(second->partitions().size(), 3U);
 }
@@ -283,9 +283,9 @@ TEST(KafkaGroups, AStaticMemberGetsItsPartitionsBackAndTheOlderOneIsThrownOut) {
   auto newer = reader_of(two, Topic::Mentions, {.group = "workers", .shared = true});
   ASSERT_TRUE(poll_until(*newer, [&] { return newer->partitions().size() == 3; }));
 
-  const auto deadline = Clock::now() + std::chrono::seconds{30};
+  const auto deadline = SteadyClock::now() + std::chrono::seconds{30};
   auto polled = older->poll(10, milliseconds{50});
-  while (polled && Clock::now() < deadline) polled = older->poll(10, milliseconds{50});
+  while (polled && SteadyClock::now() < deadline) polled = older->poll(10, milliseconds{50});
   ASSERT_FALSE(polled);
   EXPECT_EQ(polled.error().code, Code::Denied) << polled.error().message;
   EXPECT_FALSE(older->commit(Effects{}));
@@ -374,22 +374,22 @@ TEST(KafkaBrokerRestart, LosesNothingThatWasAcknowledged) {
       reader = reader_of(world, Topic::Mentions, {.group = "workers", .shared = true});
     }
   };
-  const auto deadline = Clock::now() + std::chrono::seconds{60};
-  while (seen.size() < 200 && Clock::now() < deadline) read_some();
+  const auto deadline = SteadyClock::now() + std::chrono::seconds{60};
+  while (seen.size() < 200 && SteadyClock::now() < deadline) read_some();
 
   KafkaBroker::shared().kill();
   KafkaBroker::shared().start();
 
   const int before = acknowledged;
   while ((acknowledged < before + 200 || seen.size() < static_cast<std::size_t>(before) + 200) &&
-         Clock::now() < deadline) {
+         SteadyClock::now() < deadline) {
     read_some();
   }
   enough = true;
   writers.clear();
   std::set<std::string> all;
   for (const auto& keys : kept) all.insert(keys.begin(), keys.end());
-  while (!std::ranges::includes(seen, all) && Clock::now() < deadline) read_some();
+  while (!std::ranges::includes(seen, all) && SteadyClock::now() < deadline) read_some();
   EXPECT_GT(all.size(), static_cast<std::size_t>(before));
   EXPECT_TRUE(std::ranges::includes(seen, all));
   EXPECT_TRUE(world.log().healthy());
@@ -410,8 +410,8 @@ TEST(KafkaBrokerRestart, ShowsInHealthWhileItIsDown) {
   EXPECT_EQ(appended.error().code, Code::Unavailable);
   ASSERT_FALSE(healthy);
   EXPECT_EQ(healthy.error().code, Code::Unavailable);
-  const auto deadline = Clock::now() + std::chrono::seconds{30};
-  while (Clock::now() < deadline && !world.log().append({record(Topic::Mentions, 0, "a", "1")})) {
+  const auto deadline = SteadyClock::now() + std::chrono::seconds{30};
+  while (SteadyClock::now() < deadline && !world.log().append({record(Topic::Mentions, 0, "a", "1")})) {
   }
   EXPECT_TRUE(world.log().healthy());
 }

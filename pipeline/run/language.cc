@@ -9,6 +9,16 @@ namespace {
 
 constexpr int kLetters = 20;
 
+// CLD2 knows some languages by codes that BCP 47 has replaced.
+std::string modern(std::string_view code) {
+  if (code == "iw") return "he";
+  if (code == "in") return "id";
+  if (code == "ji") return "yi";
+  if (code == "jw") return "jv";
+  if (code == "mo") return "ro";
+  return std::string(code);
+}
+
 bool has_enough_letters(std::string_view text) {
   int letters = 0;
   const auto size = static_cast<std::int32_t>(text.size());
@@ -29,7 +39,7 @@ std::string detect_language(std::string_view text) {
   const CLD2::Language language = CLD2::DetectLanguageCheckUTF8(
       text.data(), static_cast<int>(text.size()), true, &reliable, &bytes);
   if (!reliable || language == CLD2::UNKNOWN_LANGUAGE) return {};
-  return CLD2::LanguageCode(language);
+  return modern(CLD2::LanguageCode(language));
 }
 
 }  // namespace vigie

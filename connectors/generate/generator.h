@@ -49,7 +49,7 @@ struct Emission {
   std::uint64_t ordinal = 0;  // from 0
   Act act = Act::Create;
   Subject topic = Subject::Noise;  // what the message was made to be about
-  Time at;                     // stream time
+  Time at;                         // stream time
   Mention mention;
 };
 

@@ -71,7 +71,7 @@ Language choose_language(Random& random) {
 
 Subject choose_topic(Random& random) {
   constexpr std::array<std::uint32_t, kSubjects> kWeights = {600, 85, 75, 35, 40, 35,
-                                                           15,  25, 5,  30, 35, 20};
+                                                             15,  25, 5,  30, 35, 20};
   return static_cast<Subject>(choose(random, kWeights));
 }
 
@@ -129,8 +129,8 @@ Time Stream::created(Slot slot) const {
 // A day has six blocks of four hours, and two of three blocks have a burst.
 std::optional<Burst> Stream::surprise(std::int64_t block) const {
   constexpr std::array<Subject, 6> kTopicsOfBursts = {Subject::Delivery, Subject::AppCrash,
-                                                    Subject::Price,    Subject::Safety,
-                                                    Subject::Quality,  Subject::Campaign};
+                                                      Subject::Price,    Subject::Safety,
+                                                      Subject::Quality,  Subject::Campaign};
   Random random(mix(options_.seed ^ 0x6275727374U) ^ static_cast<std::uint64_t>(block));
   if (!random.chance(667'000)) return std::nullopt;
   Burst burst;

@@ -53,8 +53,8 @@ class Apply {
   Result<void> begin(std::span<const std::string> keys);
   Result<void> record(const Mention& mention, const RuleSet& rules, Matcher& matcher);
 
-  // The batch's state changes go into `effects.state`, its records behind `effects.outputs`. Changed
-  // counters are returned for the cut.
+  // The batch's state changes go into `effects.state`, its records behind `effects.outputs`.
+  // Changed counters are returned for the cut.
   Result<std::vector<CounterBatch::Change>> finish(Effects& effects);
 
   Time stream_time() const { return stream_time_; }

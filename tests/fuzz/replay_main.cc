@@ -1,4 +1,5 @@
-// Runs a fuzz target over the files named on the command line, so that its corpus is an ordinary test.
+// Runs a fuzz target over the files named on the command line, so that its corpus is an ordinary
+// test.
 #include <cstddef>
 #include <cstdint>
 #include <fstream>

@@ -411,7 +411,8 @@ TEST(KafkaBrokerRestart, ShowsInHealthWhileItIsDown) {
   ASSERT_FALSE(healthy);
   EXPECT_EQ(healthy.error().code, Code::Unavailable);
   const auto deadline = SteadyClock::now() + std::chrono::seconds{30};
-  while (SteadyClock::now() < deadline && !world.log().append({record(Topic::Mentions, 0, "a", "1")})) {
+  while (SteadyClock::now() < deadline &&
+         !world.log().append({record(Topic::Mentions, 0, "a", "1")})) {
   }
   EXPECT_TRUE(world.log().healthy());
 }

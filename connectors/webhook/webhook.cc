@@ -16,7 +16,7 @@ constexpr std::string_view kSpace = " \t\r\n";
 
 std::string_view trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
+  if (begin == std::string_view::npos) return text.substr(0, 0);
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 

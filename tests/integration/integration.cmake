@@ -1,0 +1,19 @@
+# The real binary, from outside. Each test is a script that says what it checked; 77 is skipped.
+if(NOT TARGET vigie)
+  return()
+endif()
+
+# vigie_integration(name TIMEOUT seconds [LABELS ...])
+function(vigie_integration name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS" ${ARGN})
+  add_test(NAME integration.${name}
+    COMMAND ${VIGIE_DEBIAN_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/integration/${name}_test.py
+      --vigie $<TARGET_FILE:vigie>)
+  set_tests_properties(integration.${name} PROPERTIES LABELS "integration;${ARG_LABELS}"
+    SKIP_RETURN_CODE 77 TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+vigie_integration(replay TIMEOUT 300)
+vigie_integration(kill9 TIMEOUT 400)
+vigie_integration(bad_input TIMEOUT 120)
+vigie_integration(prometheus TIMEOUT 300)

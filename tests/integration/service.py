@@ -1,0 +1,122 @@
+"""A running vigie for a test: its own config, data and port; nothing of it stays."""
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RULES = os.path.join(ROOT, "deploy", "rules.yaml")
+SAMPLES = os.environ.get("VIGIE_SAMPLES", os.path.join(ROOT, "..", "shared", "samples"))
+ORACLE = os.path.join(ROOT, "tests", "oracle")
+
+
+def wait_until(what, condition, seconds=60):
+    """Polls a condition; fails, saying what was waited for."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+class Service:
+    def __init__(self, vigie, directory, connectors):
+        self.vigie = vigie
+        self.config = os.path.join(directory, "vigie.yaml")
+        self.log = os.path.join(directory, "vigie.log")
+        self.process = None
+        self.url = None
+        with open(self.config, "w", encoding="utf-8") as out:
+            # JSON is YAML.
+            json.dump({"data_dir": os.path.join(directory, "data"), "rules": RULES,
+                       "connectors": connectors, "api": {"listen": "127.0.0.1:0"}}, out)
+
+    def start(self):
+        begin = os.path.getsize(self.log) if os.path.exists(self.log) else 0
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([self.vigie, "run", "-c", self.config], stderr=log,
+                                            stdout=log, stdin=subprocess.DEVNULL)
+
+        def port():
+            if self.process.poll() is not None:
+                raise AssertionError("vigie ended: " + self.tail())
+            with open(self.log, encoding="utf-8", errors="replace") as log:
+                log.seek(begin)
+                return re.search(r"api=(http://127\.0\.0\.1:\d+)", log.read())
+        self.url = wait_until("the port", port).group(1)
+
+    def tail(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()[-2000:]
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=30)
+        assert code == 0, f"exit {code}: {self.tail()}"
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            return answer.read().decode()
+
+    def post(self, body, content_type="application/json"):
+        request = urllib.request.Request(self.url + "/api/v1/mentions", data=body, method="POST",
+                                         headers={"Content-Type": content_type})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"{}")
+
+    def metric(self, name):
+        """The sum of a metric over its labels."""
+        total = 0.0
+        for line in self.get("/metrics").splitlines():
+            if re.match(re.escape(name) + r"[ {]", line):
+                total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    def dump(self):
+        """Counters of the stopped service, by (dimension, id, measure, hour)."""
+        out = subprocess.run([self.vigie, "counters", "-c", self.config, "--dump"], check=True,
+                             capture_output=True).stdout
+        return counters(out.decode().splitlines())
+
+
+def counters(lines, measures=None):
+    out = {}
+    for line in lines:
+        row = json.loads(line)
+        if measures is None or row["measure"] in measures:
+            out[row["dimension"], row["id"], row["measure"], row["hour"]] = row["value"]
+    return out
+
+
+def recount(*arguments):
+    """The second opinion: tests/oracle, which shares no code with the product."""
+    return subprocess.run(["/usr/bin/python3", os.path.join(ORACLE, "recount.py"), "--rules", RULES,
+                           *arguments], check=True, capture_output=True).stdout.decode().splitlines()
+
+
+def equal(what, found, expected):
+    different = [key for key in found.keys() | expected.keys()
+                 if found.get(key) != expected.get(key)]
+    for key in sorted(different)[:10]:
+        print(f"  {key}: found {found.get(key)}, expected {expected.get(key)}")
+    assert not different, f"{what}: {len(different)} of {len(expected)} differ"
+    assert expected, f"{what}: nothing was counted"
+    print(f"ok   {what}: {len(expected)} values equal", flush=True)
+
+
+def scratch():
+    return tempfile.TemporaryDirectory(prefix="vigie-test-")

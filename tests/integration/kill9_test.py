@@ -33,9 +33,19 @@ def main():
             time.sleep(chance.uniform(0.05, 0.6))
             service.kill()
         service.start()
-        wait_until("the end of the stream",
-                   lambda: "vigie_connector_up{connector=\"brand\"} 0" in service.get("/metrics"), 120)
-        wait_until("the worker", lambda: service.metric("vigie_worker_lag_records") == 0)
+
+        def all_handed_out():
+            with open(ledger, "rb") as lines:
+                return sum(1 for _ in lines) == acts
+        wait_until("the end of the stream", all_handed_out, 120)
+        # Only a source that has ended and is logged goes down; what it brought is all in the log then.
+        wait_until("the last batch in the log",
+                   lambda: "vigie_connector_up{connector=\"brand\"} 0" in service.get("/metrics"))
+        wait_until("the worker", lambda: service.get("/readyz") and
+                   service.metric("vigie_worker_lag_records") == 0)
+        # The lag is as of the worker's last batch; a worker with nothing left to read waits 100 ms.
+        time.sleep(1)
+        assert service.metric("vigie_worker_lag_records") == 0
         service.stop()
         with open(ledger, encoding="utf-8") as lines:
             written = [json.loads(line)["n"] for line in lines]

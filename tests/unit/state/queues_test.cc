@@ -67,7 +67,8 @@ class QueuesTest : public testing::Test {
 
   std::vector<std::string> ids(std::string_view queue, bool all = false) const {
     std::vector<std::string> out;
-    for (const QueueItem& item : queues_->list(queue, all, "", 1000)->items) out.push_back(item.id);
+    const Queues::Page page = *queues_->list(queue, all, "", 1000);
+    for (const QueueItem& item : page.items) out.push_back(item.id);
     return out;
   }
 

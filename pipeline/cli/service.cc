@@ -488,6 +488,7 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
     if (!done) return std::unexpected(std::move(done.error()));
   }
   self.ingest = std::make_unique<Ingest>(*self.log, self.rules.get(), RecordClock{}, self.registry);
+  self.ingest->announce("api");
   if (roles.view) {
     ViewOptions options;
     options.fold_state = !self.embedded;

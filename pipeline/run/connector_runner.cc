@@ -173,6 +173,7 @@ void ConnectorRunner::Impl::run(const std::stop_token& stop) {
 ConnectorRunner::ConnectorRunner(std::unique_ptr<Connector> connector, Ingest& ingest,
                                  prometheus::Registry& registry, RunnerOptions options)
     : impl_(std::make_unique<Impl>(std::move(connector), ingest, registry, std::move(options))) {
+  ingest.announce(impl_->options.name);
   impl_->thread =
       std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
 }

@@ -1,4 +1,5 @@
 """A running vigie for a test: its own config, data and port; nothing of it stays."""
+import atexit
 import json
 import os
 import re
@@ -33,6 +34,8 @@ class Service:
         self.log = os.path.join(directory, "vigie.log")
         self.process = None
         self.url = None
+        # A test that fails leaves no service behind.
+        atexit.register(self.end)
         with open(self.config, "w", encoding="utf-8") as out:
             # JSON is YAML.
             json.dump({"data_dir": os.path.join(directory, "data"), "rules": RULES,
@@ -55,6 +58,10 @@ class Service:
     def tail(self):
         with open(self.log, encoding="utf-8", errors="replace") as log:
             return log.read()[-2000:]
+
+    def end(self):
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

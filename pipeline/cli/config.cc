@@ -345,7 +345,7 @@ ApiOptions read_api(const ConfigSection& top) {
 }
 
 AlertsConfig read_alerts(const ConfigSection& top) {
-  const ConfigSection alerts = top.section("alerts", {"surge", "webhook"});
+  const ConfigSection alerts = top.section("alerts", {"surge"});
   const ConfigSection surge =
       alerts.section("surge", {"enabled", "window", "floor", "min_authors", "ratio", "z", "clear_z",
                                "clear_after", "cooldown", "min_history"});
@@ -370,22 +370,6 @@ AlertsConfig read_alerts(const ConfigSection& top) {
                                    {"min_history", s.min_history}}) {
     whole_units(surge, key, value, minutes{1}, "expected whole minutes");
   }
-
-  const ConfigSection webhook = alerts.section("webhook", {"url", "secret", "secret_file"});
-  if (webhook.node() == nullptr) return out;
-  out.webhook_url = webhook.text("url", "");
-  if (webhook.find("url") == nullptr) {
-    webhook.source().refuse(webhook.mark(), webhook.full("url"), "required");
-  } else if (!out.webhook_url.empty() && !out.webhook_url.starts_with("https://") &&
-             !out.webhook_url.starts_with("http://")) {
-    // A URL may carry a key in its path or query: it is not repeated.
-    webhook.refuse(*webhook.find("url"), "url", "expected a URL that begins with https://");
-  }
-  if (webhook.find("secret") == nullptr && webhook.find("secret_file") == nullptr) {
-    webhook.source().refuse(webhook.mark(), webhook.full("secret"),
-                            "required: what is sent is signed with it");
-  }
-  out.webhook_secret = webhook.secret("secret").value_or("");
   return out;
 }
 
@@ -431,7 +415,7 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
   ConfigSource source(file, environment);
   const ConfigSection top(source, &*root, "",
                           {"data_dir", "rules", "detect_lang", "author_key", "author_key_file",
-                           "log", "workers", "connectors", "api", "alerts", "store", "logging"});
+                           "log", "connectors", "api", "alerts", "store", "logging"});
   Config config;
   config.file = file;
   config.data_dir = top.text("data_dir", config.data_dir.string());
@@ -442,7 +426,6 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
   config.detect_lang = top.flag("detect_lang", config.detect_lang);
   read_author_key(top, config);
   config.log = read_log(top);
-  config.workers = top.whole<std::int32_t>("workers", config.workers, 1, 256);
   config.connectors = read_connectors(top);
   config.api = read_api(top);
   config.alerts = read_alerts(top);

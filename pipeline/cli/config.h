@@ -75,8 +75,6 @@ struct SurgeConfig {
 
 struct AlertsConfig {
   SurgeConfig surge;
-  std::string webhook_url;     // empty: no webhook
-  std::string webhook_secret;  // signs what is sent there; never empty when there is a URL
   friend bool operator==(const AlertsConfig&, const AlertsConfig&) = default;
 };
 
@@ -102,7 +100,6 @@ struct Config {
   // The secret of author keys. Empty: the service makes one and keeps it in its data directory.
   std::optional<std::array<std::uint8_t, 32>> author_key;
   LogConfig log;
-  std::int32_t workers = 1;
   std::vector<ConnectorConfig> connectors;
   ApiOptions api;
   AlertsConfig alerts;

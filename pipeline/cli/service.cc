@@ -473,9 +473,6 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   if (self.embedded && !(roles.ingest && roles.worker && roles.view)) {
     return fail(Code::Invalid, "--roles: with the embedded log one process has all roles");
   }
-  if (config.workers != 1) {
-    return fail(Code::Invalid, "workers: a process has one worker; start more processes for more");
-  }
   auto rules = RulesSource::open(config.rules);
   if (!rules) return std::unexpected(std::move(rules.error()));
   self.rules = std::move(*rules);

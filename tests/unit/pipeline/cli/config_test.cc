@@ -44,7 +44,6 @@ TEST(Config, HasADefaultForEverythingButTheRules) {
   EXPECT_EQ(config->data_dir, "./data");
   EXPECT_TRUE(config->detect_lang);
   EXPECT_FALSE(config->author_key);
-  EXPECT_EQ(config->workers, 1);
   EXPECT_TRUE(config->connectors.empty());
   EXPECT_EQ(config->log, LogConfig{});
   EXPECT_EQ(config->log.retention, 72h);
@@ -57,7 +56,7 @@ TEST(Config, HasADefaultForEverythingButTheRules) {
 }
 
 TEST(Config, SaysThatTheRulesAreMissing) {
-  EXPECT_EQ(error_of(parse("workers: 2\n")),
+  EXPECT_EQ(error_of(parse("detect_lang: true\n")),
             "etc/vigie.yaml:1:1: rules: required: the path of the rule file");
   EXPECT_EQ(error_of(parse("")), "etc/vigie.yaml:1:1: rules: required: the path of the rule file");
 }
@@ -67,7 +66,6 @@ TEST(Config, ReadsEveryPlainKey) {
 data_dir: /var/lib/vigie
 rules: /etc/vigie/rules.yaml
 detect_lang: false
-workers: 3
 log:
   kind: kafka
   partitions: 2
@@ -93,7 +91,6 @@ logging: {level: debug, format: json}
   EXPECT_EQ(config->data_dir, "/var/lib/vigie");
   EXPECT_EQ(config->rules, "/etc/vigie/rules.yaml");
   EXPECT_FALSE(config->detect_lang);
-  EXPECT_EQ(config->workers, 3);
   LogConfig log{LogConfig::Kind::Kafka, 2, 24h, std::uint64_t{1} << 40, 5, 20ms, {}};
   log.kafka = {"a:1,b:2", "acme.", 12, 3, "one", "node-1", {{"compression.type", "zstd"}}};
   EXPECT_EQ(config->log, log);
@@ -110,7 +107,7 @@ TEST(Config, ReportsEverythingThatIsWrongInTheOrderOfTheFile) {
 log:
   retension: 72h
   max_bytes: 20
-workers: 0
+store: {block_cache: 0B}
 stor: {}
 logging: {level: loud}
 detect_lang: yes
@@ -118,7 +115,8 @@ detect_lang: yes
             "etc/vigie.yaml:3:3: log.retension: unknown key; did you mean \"retention\"?\n"
             "etc/vigie.yaml:4:14: log.max_bytes: expected a size from 64MiB to 64TiB, such as "
             "512KiB, 64MiB or 20GiB, found \"20\"\n"
-            "etc/vigie.yaml:5:10: workers: expected a whole number from 1 to 256, found \"0\"\n"
+            "etc/vigie.yaml:5:22: store.block_cache: expected a size from 1MiB to 1TiB, such as "
+            "512KiB, 64MiB or 20GiB, found \"0B\"\n"
             "etc/vigie.yaml:6:1: stor: unknown key; did you mean \"store\"?\n"
             "etc/vigie.yaml:7:18: logging.level: expected trace, debug, info, warn or error, "
             "found \"loud\"\n"
@@ -129,8 +127,8 @@ TEST(Config, RefusesValuesOfAnotherShape) {
   EXPECT_EQ(error_of(parse_rest("log: embedded\n")), "etc/vigie.yaml:2:6: log: expected a map");
   EXPECT_EQ(error_of(parse_rest("connectors: {}\n")),
             "etc/vigie.yaml:2:13: connectors: expected a list");
-  EXPECT_EQ(error_of(parse_rest("workers: [1]\n")),
-            "etc/vigie.yaml:2:10: workers: expected a whole number from 1 to 256");
+  EXPECT_EQ(error_of(parse_rest("log: {partitions: [1]}\n")),
+            "etc/vigie.yaml:2:19: log.partitions: expected a whole number from 1 to 256");
   EXPECT_EQ(error_of(parse("- a\n")),
             "etc/vigie.yaml:1:1: config: expected a map\n"
             "etc/vigie.yaml:1:1: rules: required: the path of the rule file");
@@ -159,13 +157,11 @@ TEST(Config, TakesSecretsFromTheEnvironment) {
   const auto config = parse_rest(R"(author_key: ${KEY}
 log: {kafka: {properties: {sasl.password: "${PASSWORD}", sasl.username: "${USER}"}}}
 api: {webhook: {secrets: ["${HOOK}"]}}
-alerts: {webhook: {url: "https://example.org/x", secret: "${SIGN}"}}
 )",
                                  variables({{"KEY", std::string(62, '0') + "fF"},
                                             {"PASSWORD", "p"},
                                             {"USER", "u"},
-                                            {"HOOK", "whsec_aaaa"},
-                                            {"SIGN", "s"}}));
+                                            {"HOOK", "whsec_aaaa"}}));
 
   ASSERT_TRUE(config) << config.error().message;
   ASSERT_TRUE(config->author_key);
@@ -174,7 +170,6 @@ alerts: {webhook: {url: "https://example.org/x", secret: "${SIGN}"}}
   EXPECT_EQ(config->log.kafka.properties, (std::vector<std::pair<std::string, std::string>>{
                                               {"sasl.password", "p"}, {"sasl.username", "u"}}));
   EXPECT_EQ(config->api.webhook_secrets, std::vector<std::string>{"whsec_aaaa"});
-  EXPECT_EQ(config->alerts.webhook_secret, "s");
 }
 
 TEST(Config, TakesTheAuthorKeyAsBase64) {
@@ -464,14 +459,6 @@ TEST(ConfigApi, RefusesTokensThatSayTooLittleOrTooMuch) {
             "token_file");
 }
 
-TEST(ConfigAlerts, SignWhatTheySendOut) {
-  EXPECT_EQ(error_of(parse_rest("alerts: {webhook: {url: \"ftp://x\"}}\n")),
-            "etc/vigie.yaml:2:19: alerts.webhook.secret: required: what is sent is signed "
-            "with it\n"
-            "etc/vigie.yaml:2:25: alerts.webhook.url: expected a URL that begins with "
-            "https://");
-}
-
 TEST(ConfigAlerts, ClearBelowWhereTheyFire) {
   EXPECT_EQ(error_of(parse_rest("alerts: {surge: {z: 2, clear_z: 3}}\n")),
             "etc/vigie.yaml:2:17: alerts.surge.clear_z: expected at most the value of z");
@@ -494,7 +481,6 @@ TEST(ConfigReference, StatesTheDefaults) {
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->data_dir, Config{}.data_dir);
   EXPECT_EQ(config->detect_lang, Config{}.detect_lang);
-  EXPECT_EQ(config->workers, Config{}.workers);
   EXPECT_EQ(config->log, LogConfig{});
   EXPECT_EQ(config->alerts, AlertsConfig{});
   EXPECT_EQ(config->store, StoreConfig{});
@@ -530,7 +516,6 @@ TEST(ConfigReference, ShowsNoKeyThatDoesNotExist) {
   EXPECT_TRUE(config->author_key);
   EXPECT_FALSE(config->api.tokens.empty());
   EXPECT_FALSE(config->api.webhook_secrets.empty());
-  EXPECT_FALSE(config->alerts.webhook_url.empty());
   EXPECT_FALSE(config->log.kafka.bootstrap.empty());
   EXPECT_FALSE(config->log.kafka.properties.empty());
 }

@@ -1,6 +1,9 @@
 #include <csignal>
 #include <ctime>
+#include <memory>
+#include <string>
 
+#include <spdlog/formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -8,16 +11,37 @@
 #include "pipeline/cli/config.h"
 #include "pipeline/cli/report.h"
 #include "pipeline/cli/service.h"
+#include "pipeline/core/clock.h"
+#include "pipeline/core/json.h"
 
 namespace vigie {
 namespace {
+
+// One JSON object a line. spdlog's patterns do not escape what they are given.
+class JsonFormatter : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    std::string line;
+    JsonWriter json(line);
+    json.begin_object();
+    json.field("time", format_time(std::chrono::floor<std::chrono::milliseconds>(message.time)));
+    const auto level = spdlog::level::to_string_view(message.level);
+    json.field("level", std::string_view(level.data(), level.size()));
+    json.field("line", std::string_view(message.payload.data(), message.payload.size()));
+    json.end_object();
+    line += '\n';
+    out.append(line.data(), line.data() + line.size());
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<JsonFormatter>();
+  }
+};
 
 void set_up_logging(const LoggingConfig& logging) {
   auto logger = spdlog::stderr_color_mt("vigie");
   logger->set_level(static_cast<spdlog::level::level_enum>(logging.level));
   if (logging.format == LoggingConfig::Format::Json) {
-    logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","line":"%v"})",
-                        spdlog::pattern_time_type::utc);
+    logger->set_formatter(std::make_unique<JsonFormatter>());
   } else {
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   }

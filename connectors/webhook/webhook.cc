@@ -6,9 +6,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "connectors/options.h"
-#include "pipeline/core/ids.h"
-
 namespace vigie {
 namespace {
 
@@ -92,119 +89,54 @@ Result<std::vector<std::string_view>> cut(std::string_view body, std::string_vie
   return std::vector<std::string_view>{text};
 }
 
-// Why this source may not send this mention; empty when it may.
-std::string binding_error(const WebhookOptions& options, const Mention& mention) {
-  if (mention.op == Op::Tick || std::ranges::find(options.ops, mention.op) == options.ops.end()) {
-    return fmt::format("op {} is not allowed for {}", name(mention.op), options.name);
+// Why this sender may not send this mention; empty when it may.
+std::string binding_error(const WebhookGrant& grant, const Mention& mention) {
+  if (grant.everything) return {};
+  if (std::ranges::find(grant.networks, mention.network) == grant.networks.end()) {
+    return fmt::format("network {} is not among those of this sender: {}", mention.network,
+                       fmt::join(grant.networks, ", "));
   }
-  if (std::ranges::find(options.networks, mention.network) == options.networks.end()) {
-    return fmt::format("network {} is not allowed for {}; allowed: {}", mention.network,
-                       options.name, fmt::join(options.networks, ", "));
+  if (std::ranges::find(grant.ops, name(mention.op)) == grant.ops.end()) {
+    return fmt::format("op {} is not among those of this sender: {}", name(mention.op),
+                       fmt::join(grant.ops, ", "));
   }
   return {};
 }
 
-void read_networks(Options& options, const ConnectorSettings& settings, WebhookOptions& out) {
-  const YamlNode* node = options.find("networks");
-  const Mark mark = node != nullptr               ? node->mark
-                    : settings.options != nullptr ? settings.options->mark
-                                                  : Mark{};
-  out.networks = options.texts("networks");
-  if (node == nullptr) out.networks.push_back(settings.name);
-  if (out.networks.empty()) options.refuse(mark, "networks: expected at least one");
-  for (const std::string& network : out.networks) {
-    if (is_network_name(network)) continue;
-    options.refuse(mark,
-                   fmt::format("networks: expected [a-z][a-z0-9_]{{0,31}}, found \"{}\"", network));
-  }
-}
-
-void read_ops(Options& options, WebhookOptions& out) {
-  const YamlNode* node = options.find("ops");
-  if (node == nullptr) return;
-  out.ops.clear();
-  for (const std::string& text : options.texts("ops")) {
-    const auto op = parse_op(text);
-    if (op && *op != Op::Tick) {
-      out.ops.push_back(*op);
-    } else {
-      options.refuse(node->mark, fmt::format("ops: \"{}\" is no op that a sender may use", text));
-    }
-  }
-  if (out.ops.empty()) options.refuse(node->mark, "ops: expected at least one");
-}
-
-void read_secrets(Options& options, WebhookOptions& out) {
-  const YamlNode* node = options.find("secrets");
-  if (node == nullptr) return;
-  for (const std::string& text : options.texts("secrets")) {
-    auto secret = WebhookSecret::parse(text);
-    if (!secret) return options.refuse(node->mark, secret.error().message);
-    out.secrets.push_back(*std::move(secret));
-  }
-  // An empty list must not be read as "everybody".
-  if (out.secrets.empty()) options.refuse(node->mark, "secrets: expected at least one");
-}
-
 }  // namespace
 
-WebhookSource::WebhookSource(WebhookOptions options, Clock clock) : options_(std::move(options)) {
-  if (!options_.secrets.empty()) verifier_.emplace(options_.secrets, std::move(clock));
-}
-
-Result<void> WebhookSource::verify(const WebhookHeaders& headers, std::string_view body) const {
-  if (!verifier_) return {};
-  return verifier_->verify(headers, body);
-}
-
-Result<WebhookBody> WebhookSource::read(std::string_view body,
-                                        std::string_view content_type) const {
-  if (body.size() > options_.max_body) {
-    return fail(Code::Invalid,
-                fmt::format("body: {} bytes, at most {} allowed", body.size(), options_.max_body));
-  }
+Result<WebhookBody> read_webhook(std::string_view body, std::string_view content_type,
+                                 const WebhookGrant& grant, std::size_t max_items) {
   const auto items = cut(body, content_type);
   if (!items) return std::unexpected(items.error());
-  if (items->size() > options_.max_items) {
-    return fail(Code::Invalid, fmt::format("body: {} items, at most {} allowed", items->size(),
-                                           options_.max_items));
+  if (items->empty()) return fail(Code::Invalid, "body: expected a mention, found none");
+  if (items->size() > max_items) {
+    return fail(Code::Invalid,
+                fmt::format("body: {} items, at most {} allowed", items->size(), max_items));
   }
+  using Reason = WebhookItemError::Reason;
   WebhookBody out;
   MentionReader reader;
   for (std::size_t i = 0; i < items->size(); ++i) {
-    auto mention = reader.read((*items)[i]);
+    const std::string_view item = (*items)[i];
+    const auto refuse = [&](Reason reason, std::string why) {
+      out.errors.push_back({i, reason, std::move(why), std::string(item)});
+    };
+    // An empty item has no bytes to point at.
+    auto mention = reader.read(item.empty() ? std::string_view("") : item);
     if (!mention) {
-      out.errors.push_back({i, WebhookItemError::Reason::NotAMention,
-                            fmt::format("item {}: {}", i, mention.error().message)});
-      continue;
+      refuse(Reason::NotAMention, mention.error().message);
+    } else if (mention->op == Op::Tick) {
+      refuse(Reason::NotAMention, "op: tick is not a sender's to write");
+    } else if (std::string why = binding_error(grant, *mention); !why.empty()) {
+      refuse(Reason::NotAllowed, std::move(why));
+    } else {
+      mention->connector = grant.name;
+      mention->seen_at.reset();
+      out.mentions.push_back(*std::move(mention));
     }
-    if (const std::string why = binding_error(options_, *mention); !why.empty()) {
-      out.errors.push_back(
-          {i, WebhookItemError::Reason::NotAllowed, fmt::format("item {}: {}", i, why)});
-      continue;
-    }
-    mention->connector = options_.name;
-    mention->seen_at.reset();
-    out.mentions.push_back(*std::move(mention));
   }
   return out;
-}
-
-Result<std::unique_ptr<WebhookSource>> make_webhook(const ConnectorSettings& settings,
-                                                    Clock clock) {
-  Options options(settings, {"networks", "ops", "secrets", "max_body_bytes", "max_items"});
-  WebhookOptions out;
-  out.name = settings.name;
-  out.max_body =
-      static_cast<std::size_t>(options.whole("max_body_bytes", 1024, std::int64_t{64} * 1024 * 1024,
-                                             static_cast<std::int64_t>(out.max_body)));
-  out.max_items = static_cast<std::size_t>(
-      options.whole("max_items", 1, 100'000, static_cast<std::int64_t>(out.max_items)));
-  read_networks(options, settings, out);
-  read_ops(options, out);
-  read_secrets(options, out);
-  if (!options.ok()) return std::unexpected(options.error());
-  return std::make_unique<WebhookSource>(std::move(out), std::move(clock));
 }
 
 }  // namespace vigie

@@ -2,7 +2,6 @@
 #include <cctype>
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include "pipeline/api/answers.h"
 #include "pipeline/core/json.h"
@@ -10,28 +9,7 @@
 namespace vigie {
 namespace {
 
-constexpr std::size_t kMaxItems = 10000;
 constexpr std::size_t kMaxReasons = 100;
-
-// What a sender may write.
-struct Grant {
-  std::string connector;
-  bool everything = false;
-  std::vector<std::string> networks;
-  std::vector<std::string> ops;
-
-  // Empty when the mention is within the grant.
-  std::string refusal(const Mention& mention) const {
-    if (everything) return {};
-    if (std::ranges::find(networks, mention.network) == networks.end()) {
-      return "network " + mention.network + " is not among those of this sender";
-    }
-    if (std::ranges::find(ops, name(mention.op)) == ops.end()) {
-      return fmt::format("op {} is not among those of this sender", name(mention.op));
-    }
-    return {};
-  }
-};
 
 Grant bound_grant(std::string connector, std::vector<std::string> networks,
                   std::vector<std::string> ops) {
@@ -71,85 +49,21 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
-// One object, an array of them, or a line each. Lines it is when there is more than one and the
-// first is an object by itself, so that an object may be written over several lines.
-Result<std::vector<std::string>> split(std::string_view body) {
-  const std::string_view text = trimmed(body);
-  if (text.empty()) return fail(Code::Invalid, "body: empty");
-  std::vector<std::string> items;
-  simdjson::dom::parser parser;
-  simdjson::dom::element whole;
-  if (!parser.parse(simdjson::padded_string(text)).get(whole)) {
-    simdjson::dom::array array;
-    if (whole.get(array)) {
-      items.emplace_back(text);
-      return items;
-    }
-    for (const simdjson::dom::element item : array) {
-      if (items.size() == kMaxItems) break;
-      items.push_back(simdjson::minify(item));
-    }
-    if (array.size() > kMaxItems) return fail(Code::Invalid, "body: more than 10000 mentions");
-    if (items.empty()) return fail(Code::Invalid, "body: an empty array");
-    return items;
-  }
-  if (text[0] == '[') return fail(Code::Invalid, "body: the array is not valid JSON");
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = trimmed(text.substr(at, end - at));
-    at = end + 1;
-    if (line.empty()) continue;
-    if (items.size() == kMaxItems) return fail(Code::Invalid, "body: more than 10000 mentions");
-    items.emplace_back(line);
-  }
-  return items;
-}
-
-struct Reason {
-  std::size_t index = 0;
-  std::string text;
-};
-
-std::string reasons_json(const std::vector<Reason>& reasons) {
+// The reasons of the items that were denied, or of those that are no mentions; empty when there are
+// none.
+std::string reasons_json(const Delivery& delivery, bool denied) {
   std::string out;
   JsonWriter json(out);
+  std::size_t told = 0;
   json.begin_array();
-  for (std::size_t i = 0; i < std::min(reasons.size(), kMaxReasons); ++i) {
-    json.begin_object().field("index", static_cast<std::int64_t>(reasons[i].index));
-    json.field("reason", reasons[i].text).end_object();
+  for (const Delivery::Refused& refused : delivery.refused) {
+    if (refused.denied != denied || told == kMaxReasons) continue;
+    ++told;
+    json.begin_object().field("index", static_cast<std::int64_t>(refused.index));
+    json.field("reason", refused.reason).end_object();
   }
   json.end_array();
-  return out;
-}
-
-struct Judged {
-  Delivery delivery;
-  std::vector<Reason> invalid;
-  std::vector<Reason> denied;
-};
-
-Judged judge(std::vector<std::string> items, const Grant& grant) {
-  Judged out;
-  out.delivery.connector = grant.connector;
-  MentionReader reader;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    Result<Mention> mention = reader.read(items[i]);
-    if (mention && mention->op == Op::Tick) mention = fail(Code::Invalid, "op: tick is internal");
-    if (!mention) {
-      out.invalid.push_back(Reason{i, mention.error().message});
-      out.delivery.unreadable.push_back({mention.error().message, std::move(items[i])});
-      continue;
-    }
-    if (std::string reason = grant.refusal(*mention); !reason.empty()) {
-      out.denied.push_back(Reason{i, std::move(reason)});
-      continue;
-    }
-    // Both are ours to say.
-    mention->seen_at.reset();
-    mention->connector = grant.connector;
-    out.delivery.mentions.push_back(std::move(*mention));
-  }
-  return out;
+  return told == 0 ? std::string() : out;
 }
 
 // A form that a web page of another origin cannot send without asking first.
@@ -164,31 +78,32 @@ bool is_json_type(std::string_view header) {
 }  // namespace
 
 Response answer_mentions(const Service& service, const Principal& who, const Request& request) {
-  if (!service.parts.accept) return problem(503, "this node takes no mentions");
+  if (!service.parts.accept || !service.parts.read)
+    return problem(503, "this node takes no mentions");
   if (!is_json_type(request.header("content-type"))) {
     return problem(415, "content-type: expected application/json or application/x-ndjson");
   }
   const Result<Grant> grant = grant_of(service, who, request);
   if (!grant) return unauthorized(401, grant.error().message);
-  Result<std::vector<std::string>> items = split(request.body);
-  if (!items) return problem(items.error());
-  Judged judged = judge(std::move(*items), *grant);
-  if (!judged.denied.empty()) {
+  Result<Delivery> delivery =
+      service.parts.read(request.body, request.header("content-type"), *grant);
+  if (!delivery) return problem(delivery.error());
+  if (const std::string denied = reasons_json(*delivery, true); !denied.empty()) {
     return problem(403, "nothing was stored: some mentions are not this sender's to write",
-                   "errors", reasons_json(judged.denied));
+                   "errors", denied);
   }
-  if (judged.delivery.mentions.empty()) {
-    return problem(422, "nothing was stored: no mention is valid", "errors",
-                   reasons_json(judged.invalid));
+  const std::string invalid = reasons_json(*delivery, false);
+  if (delivery->mentions.empty()) {
+    return problem(422, "nothing was stored: no mention is valid", "errors", invalid);
   }
-  const Result<Accepted> accepted = service.parts.accept(std::move(judged.delivery));
+  const Result<Accepted> accepted = service.parts.accept(std::move(*delivery));
   if (!accepted) return problem(accepted.error());
   Response response;
   JsonWriter json(response.body);
   json.begin_object().field("logged", static_cast<std::int64_t>(accepted->logged));
   json.field("dropped", static_cast<std::int64_t>(accepted->dropped));
   json.field("dead_lettered", static_cast<std::int64_t>(accepted->dead_lettered));
-  if (!judged.invalid.empty()) json.key("errors").raw(reasons_json(judged.invalid));
+  if (!invalid.empty()) json.key("errors").raw(invalid);
   json.end_object();
   return response;
 }

@@ -57,16 +57,26 @@ struct ApiOptions {
   std::chrono::milliseconds heartbeat = std::chrono::seconds{15};      // of streams
 };
 
-// What one POST brought, checked and within what its sender may write. `connector` names the
-// sender: the token's name, "webhook" or "api". `seen_at` is empty.
+// What a sender may write, and under which name.
+struct Grant {
+  std::string connector;  // the token's name, "webhook" or "api"
+  bool everything = false;
+  std::vector<std::string> networks;
+  std::vector<std::string> ops;
+};
+
+// What one POST brought, within what its sender may write. `seen_at` is empty.
 struct Delivery {
   std::string connector;
   std::vector<Mention> mentions;
-  struct Unreadable {
+  // An item that is not taken: no mention, or another's to write (`denied`).
+  struct Refused {
+    std::size_t index = 0;
     std::string reason;
     std::string bytes;
+    bool denied = false;
   };
-  std::vector<Unreadable> unreadable;  // for the dead letters
+  std::vector<Refused> refused;  // those that are no mentions go to the dead letters
 };
 
 // What became of a delivery, once it is durable.
@@ -96,6 +106,10 @@ struct ApiParts {
   std::function<Time()> as_of;
   // The `tagged` record of a message (JSON), or empty when it has no text any more.
   std::function<Result<std::optional<std::string>>(std::string_view key)> tagged;
+  // Reads the body of a POST. Invalid (400) when it cannot be cut into items.
+  std::function<Result<Delivery>(std::string_view body, std::string_view content_type,
+                                 const Grant& grant)>
+      read;
   // Stores a delivery and returns once it is durable. Throttled and Unavailable are told to the
   // sender, who comes again. Empty: this node takes none.
   std::function<Result<Accepted>(Delivery delivery)> accept;

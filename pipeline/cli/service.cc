@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "connectors/registry.h"
+#include "connectors/webhook/webhook.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
 #include "pipeline/run/alerting.h"
@@ -71,6 +72,23 @@ KafkaOptions kafka_options(const LogConfig& config) {
   options.instance_id = config.kafka.instance_id;
   for (const auto& [key, value] : config.kafka.properties) options.properties[key] = value;
   return options;
+}
+
+// The webhook connector's reading, in the API's terms: neither knows the other.
+Result<Delivery> read_delivery(std::string_view body, std::string_view content_type,
+                               const Grant& grant) {
+  auto read = read_webhook(body, content_type,
+                           {grant.connector, grant.everything, grant.networks, grant.ops});
+  if (!read) return std::unexpected(std::move(read.error()));
+  Delivery delivery;
+  delivery.connector = grant.connector;
+  delivery.mentions = std::move(read->mentions);
+  for (WebhookItemError& error : read->errors) {
+    const bool denied = error.reason == WebhookItemError::Reason::NotAllowed;
+    delivery.refused.push_back(
+        {error.index, std::move(error.message), std::move(error.bytes), denied});
+  }
+  return delivery;
 }
 
 std::uint64_t resident_bytes() {
@@ -279,6 +297,7 @@ Result<void> Service::Impl::start_api() {
   parts.as_of = [this] { return view->as_of(); };
   parts.tagged = [this](std::string_view key) { return view->tagged(key); };
   if (roles.ingest) {
+    parts.read = read_delivery;
     parts.accept = [this](Delivery delivery) { return accept(std::move(delivery)); };
   }
   parts.rules = [this] { return rules->current(); };
@@ -292,12 +311,12 @@ Result<void> Service::Impl::start_api() {
 
 Result<Accepted> Service::Impl::accept(Delivery delivery) {
   std::vector<Item> items;
-  items.reserve(delivery.mentions.size() + delivery.unreadable.size());
+  items.reserve(delivery.mentions.size() + delivery.refused.size());
   for (Mention& mention : delivery.mentions) items.emplace_back(std::move(mention));
-  for (Delivery::Unreadable& unreadable : delivery.unreadable) {
-    items.emplace_back(Undecodable{.reason = std::move(unreadable.reason),
-                                   .position = "request",
-                                   .bytes = std::move(unreadable.bytes)});
+  for (Delivery::Refused& refused : delivery.refused) {
+    items.emplace_back(Undecodable{.reason = std::move(refused.reason),
+                                   .position = fmt::format("item {}", refused.index),
+                                   .bytes = std::move(refused.bytes)});
   }
   IngestOptions options;
   options.detect_lang = config.detect_lang;

@@ -20,6 +20,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "connectors/webhook/webhook.h"
 #include "pipeline/api/server.h"
 
 namespace vigie {
@@ -143,6 +144,7 @@ class ApiTest : public testing::Test {
                     .clock = [this] { return now_; },
                     .as_of = [this] { return now_; },
                     .tagged = [this](std::string_view key) { return tagged(key); },
+                    .read = read_,
                     .accept = accept_,
                     .rules = [this] { return rules_; },
                     .readiness =
@@ -213,6 +215,19 @@ class ApiTest : public testing::Test {
   Feed alerts_{4};
   prometheus::Registry registry_;
   std::map<std::string, std::string> tagged_;
+  // The webhook connector's reading, as the service hands it in.
+  std::function<Result<Delivery>(std::string_view, std::string_view, const Grant&)> read_ =
+      [](std::string_view body, std::string_view type, const Grant& grant) -> Result<Delivery> {
+    auto read =
+        read_webhook(body, type, {grant.connector, grant.everything, grant.networks, grant.ops});
+    if (!read) return std::unexpected(read.error());
+    Delivery delivery{grant.connector, std::move(read->mentions), {}};
+    for (const WebhookItemError& error : read->errors) {
+      delivery.refused.push_back({error.index, error.message, error.bytes,
+                                  error.reason == WebhookItemError::Reason::NotAllowed});
+    }
+    return delivery;
+  };
   std::function<Result<Accepted>(Delivery)> accept_;
   std::shared_ptr<const RuleSet> rules_;
   std::mutex mutex_;

@@ -21,7 +21,7 @@ class MentionsTest : public ApiTest {
     accept_ = [this](Delivery delivery) -> Result<Accepted> {
       const std::lock_guard lock(mutex_);
       if (refusal_) return std::unexpected(*refusal_);
-      const Accepted accepted{delivery.mentions.size(), 0, delivery.unreadable.size()};
+      const Accepted accepted{delivery.mentions.size(), 0, delivery.refused.size()};
       delivery_ = std::move(delivery);
       return accepted;
     };
@@ -76,16 +76,17 @@ TEST_F(MentionsTest, StoresTheValidOnesAndGivesTheReasonsOfTheOthers) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_THAT(answer.body, HasSubstr(R"("logged":1,"dropped":0,"dead_lettered":1)"));
   EXPECT_THAT(answer.body, HasSubstr(R"("errors":[{"index":1,"reason":")"));
-  ASSERT_EQ(delivery().unreadable.size(), 1U);
-  EXPECT_EQ(delivery().unreadable[0].bytes, R"({"network":1})");
+  ASSERT_EQ(delivery().refused.size(), 1U);
+  EXPECT_EQ(delivery().refused[0].bytes, R"({"network":1})");
 }
 
 TEST_F(MentionsTest, RefusesABodyWithoutAnyValidMention) {
   start();
 
   EXPECT_EQ(post("[{},{\"op\":\"tick\"}]").status, 422);
-  EXPECT_EQ(post("not json\nat all").status, 422);
-  EXPECT_EQ(post("\xff\xfe").status, 422);
+  EXPECT_EQ(post("{not json\nat all}").status, 422);
+  EXPECT_EQ(post("{\"id\":\"\xff\xfe\"}").status, 422);
+  EXPECT_EQ(post("not json\nat all").status, 400);
   EXPECT_EQ(post("[").status, 400);
   EXPECT_EQ(post("[]").status, 400);
   EXPECT_EQ(post("  ").status, 400);

@@ -122,6 +122,8 @@ std::uint32_t QueryCompiler::group(const QueryNode& query, PlanNode::Op op) {
   std::vector<std::uint32_t> parts;
   parts.reserve(query.children.size());
   for (const QueryNode& child : query.children) parts.push_back(node(child));
+  // A part that was refused has no node; nobody reads the group it stands in.
+  if (failed_) return 0;
   // What is cheap to ask is asked first; the answer does not depend on the order.
   std::ranges::sort(parts, {}, [&](std::uint32_t part) {
     switch (plan_.nodes[part].op) {

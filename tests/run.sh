@@ -2,9 +2,9 @@
 # Runs every check, in the order in which they are cheapest to fail, and stops at the first that
 # does. Needs Debian 12, and root or sudo where packages are missing.
 #
-#   tests/run.sh           format, layering, release and asan builds, all tests
+#   tests/run.sh           format, layering, release and asan builds, fuzzing, all tests
 #   tests/run.sh --quick   the unit tests alone
-#   tests/run.sh --long    also fuzzing, tsan, g++, clang-tidy on everything, many kills
+#   tests/run.sh --long    also tsan, g++, clang-tidy on everything, long fuzzing, many kills
 #
 # Every stage prints its seconds. The last lines are ctest's, of the release build.
 set -euo pipefail
@@ -122,9 +122,9 @@ stage format check_format
 stage layering python3 tests/layering_test.py .
 stage "build release" build release
 stage "build asan" build asan
+stage fuzz fuzz
 stage "test asan" ctest --preset asan --label-regex '^unit$' --label-exclude 'kafka|integration'
 if [ "$mode" = long ]; then
-  stage fuzz fuzz
   stage "build tsan" build tsan
   stage "test tsan" ctest --preset tsan
   stage "build gcc" build gcc

@@ -175,5 +175,16 @@ TEST(RuleFile, TheVersionChangesWithAnswersOnly) {
             base);
 }
 
+// A refused part has no node in the plan, so the group around it must not look at one.
+TEST(RuleFile, SaysBothThingsThatAreWrongInTheFirstQueryOfAFile) {
+  const auto compiled = RuleSet::compile(
+      "routes:\n  - {id: a, when: 'theme:late AND is:qestion', queue: none}\n", "r.yaml");
+
+  EXPECT_EQ(compiled.rules, nullptr);
+  std::size_t errors = 0;
+  for (const Diagnostic& diagnostic : compiled.diagnostics) errors += diagnostic.is_error;
+  EXPECT_EQ(errors, 2U);
+}
+
 }  // namespace
 }  // namespace vigie

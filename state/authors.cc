@@ -93,6 +93,8 @@ struct Authors::Impl {
   const Store& store;
   std::map<std::string, std::optional<std::string>> pending;  // key -> value, or removed
   std::map<std::string, SetAddition> sets;
+  std::map<std::string, AuthorSet>
+      unsettled;  // sets that were flushed and are not yet in the store
 
   Result<bool> has(const std::string& key) const {
     const auto it = pending.find(key);
@@ -103,7 +105,7 @@ struct Authors::Impl {
   }
 };
 
-Authors::Authors(const Store& store) : impl_(new Impl{store, {}, {}}) {}
+Authors::Authors(const Store& store) : impl_(new Impl{store, {}, {}, {}}) {}
 Authors::~Authors() = default;
 
 Result<bool> Authors::is_new(const AuthorKey& author) const {
@@ -162,7 +164,11 @@ void Authors::count(Partition partition, const Series& series, Hour hour, const 
   addition.deltas[short_author(author)] += delta;
 }
 
-Result<std::vector<Authors::SetChange>> Authors::flush(StoreBatch& batch) {
+void Authors::settled() {
+  impl_->unsettled.clear();
+}
+
+void Authors::flush_rows(StoreBatch& batch) {
   for (const auto& [key, value] : impl_->pending) {
     if (value) {
       batch.put(Space::Authors, key, *value);
@@ -171,7 +177,9 @@ Result<std::vector<Authors::SetChange>> Authors::flush(StoreBatch& batch) {
     }
   }
   impl_->pending.clear();
+}
 
+Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
   std::vector<std::string_view> keys;
   for (const auto& [key, addition] : impl_->sets) keys.push_back(key);
   auto stored = impl_->store.get_many(Space::Authors, keys);
@@ -180,7 +188,10 @@ Result<std::vector<Authors::SetChange>> Authors::flush(StoreBatch& batch) {
   std::size_t index = 0;
   for (const auto& [key, addition] : impl_->sets) {
     AuthorSet set;
-    if (const auto& value = (*stored)[index++]) {
+    const auto& value = (*stored)[index++];
+    if (const auto it = impl_->unsettled.find(key); it != impl_->unsettled.end()) {
+      set = it->second;
+    } else if (value) {
       auto old = decode_set(*value);
       if (!old) return fail(Code::Corrupt, "authors: a stored set is damaged");
       set = std::move(*old);
@@ -207,6 +218,7 @@ Result<std::vector<Authors::SetChange>> Authors::flush(StoreBatch& batch) {
     } else {
       batch.put(Space::Authors, key, encode(set));
     }
+    impl_->unsettled[key] = std::move(set);
   }
   impl_->sets.clear();
   return changes;

@@ -49,8 +49,13 @@ class Authors {
     Hour hour = 0;
     std::vector<std::uint64_t> authors;  // at most Cut::kAuthors
   };
-  // Puts every change into `batch` and forgets them. The changed sets, sorted by key.
-  Result<std::vector<SetChange>> flush(StoreBatch& batch);
+  // Puts the changed sets into `batch`; sorted by key. A batch may be flushed several times before
+  // it is written; what was flushed is remembered until `settled`.
+  Result<std::vector<SetChange>> flush_sets(StoreBatch& batch);
+  // Puts every other change into `batch` and forgets them.
+  void flush_rows(StoreBatch& batch);
+  // The batch that flushes went into is written: the store has everything.
+  void settled();
 
  private:
   struct Impl;

@@ -123,11 +123,12 @@ struct CounterBatch::Impl {
   const Store& store;
   Partition partition;
   std::unordered_map<std::string, Measures> additions;
+  std::unordered_map<std::string, Measures> unsettled;  // flushed, not yet in the store
   std::string scratch;
 };
 
 CounterBatch::CounterBatch(const Store& store, Partition partition)
-    : impl_(new Impl{store, partition, {}, {}}) {}
+    : impl_(new Impl{store, partition, {}, {}, {}}) {}
 CounterBatch::~CounterBatch() = default;
 CounterBatch::CounterBatch(CounterBatch&&) noexcept = default;
 CounterBatch& CounterBatch::operator=(CounterBatch&&) noexcept = default;
@@ -150,6 +151,10 @@ void CounterBatch::add(const Series& series, Minute minute, const Measures& delt
   book(Granularity::Hour, hour_of_minute(minute));
 }
 
+void CounterBatch::settled() {
+  impl_->unsettled.clear();
+}
+
 Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch) {
   std::vector<std::pair<std::string, Measures>> additions;
   additions.reserve(impl_->additions.size());
@@ -169,12 +174,15 @@ Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch)
   for (std::size_t i = 0; i < additions.size(); ++i) {
     const auto parsed = parse_counter_key(additions[i].first);
     Measures value{};
-    if ((*stored)[i]) {
+    if (const auto it = impl_->unsettled.find(additions[i].first); it != impl_->unsettled.end()) {
+      value = it->second;
+    } else if ((*stored)[i]) {
       const auto old = parse_counter_value(*(*stored)[i]);
       if (!old) return fail(Code::Corrupt, "counters: a stored value is damaged");
       value = *old;
     }
     for (std::size_t k = 0; k < kMeasures; ++k) value[k] += additions[i].second[k];
+    impl_->unsettled[additions[i].first] = value;
     Change& change = changes.emplace_back();
     change.series = parsed->series;
     change.granularity = parsed->granularity;

@@ -61,8 +61,8 @@ constexpr std::chrono::hours kMinutesKept{25};
 constexpr std::chrono::hours kHoursKept{35 * 24};
 
 // Adds up what one worker's batch changes and turns it into absolute values in one store write. One
-// thread; `store` outlives it. Between `flush` and the success of that write the values in the
-// store are behind: the caller writes before it adds again.
+// thread; `store` outlives it. A batch may be flushed several times before it is written; what was
+// flushed is remembered until `settled` says that the write is done.
 class CounterBatch {
  public:
   CounterBatch(const Store& store, Partition partition);
@@ -84,6 +84,9 @@ class CounterBatch {
     std::string key;                   // in Space::Counters
     std::optional<std::string> bytes;  // stored form; none when it vanished
   };
+  // The batch that flushes went into is written: the store has every value.
+  void settled();
+
   // Reads the old values, puts the new ones into `batch` and forgets the additions. Sorted by key;
   // a bucket whose additions cancel out is not among them.
   Result<std::vector<Change>> flush(StoreBatch& batch);

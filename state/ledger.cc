@@ -190,6 +190,10 @@ std::vector<Series> series_of(const LedgerRecord& record) {
 
 }  // namespace
 
+bool unmatched_expired(Minute event_minute, Time stream_time) {
+  return start_of_minute(event_minute + 1) + kUnmatchedKept <= stream_time;
+}
+
 bool is_counted_as_mention(Kind kind) {
   return kind != Kind::Click && kind != Kind::Conversion && kind != Kind::Reaction;
 }
@@ -420,9 +424,7 @@ const UnmatchedRow* Ledger::find_unmatched(const std::string& key,
   const auto it = impl_->rows.find(key);
   if (it == impl_->rows.end() || !it->second.unmatched) return nullptr;
   const UnmatchedRow& row = *it->second.unmatched;
-  if (stream_time && start_of_minute(row.event_minute) + kUnmatchedKept <= *stream_time) {
-    return nullptr;
-  }
+  if (stream_time && unmatched_expired(row.event_minute, *stream_time)) return nullptr;
   return &row;
 }
 
@@ -473,7 +475,7 @@ bool ledger_expired(std::string_view key, std::string_view value, Time stream_ti
   if (key.size() < 4) return false;
   if (key[3] == 'u') {
     const auto row = decode_unmatched(value);
-    return row && start_of_minute(row->event_minute) + kUnmatchedKept <= stream_time;
+    return row && unmatched_expired(row->event_minute, stream_time);
   }
   if (key[3] != 'm') return false;
   ByteReader bytes(value);

@@ -98,6 +98,10 @@ struct UnmatchedRow {
   friend bool operator==(const UnmatchedRow&, const UnmatchedRow&) = default;
 };
 
+// Whether such a row is past its keeping at `stream_time`. One that is at most kUnmatchedKept
+// behind is not.
+bool unmatched_expired(Minute event_minute, Time stream_time);
+
 // Clicks, conversions and reactions are no mentions.
 bool is_counted_as_mention(Kind kind);
 

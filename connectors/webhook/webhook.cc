@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <simdjson.h>
 
 namespace vigie {
 namespace {
@@ -17,11 +18,10 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-// Cuts `[a, b]` at the commas of its own level. Only strings and brackets are looked at: each item
-// is parsed whole later, so what is no JSON inside of one is that item's error.
-Result<std::vector<std::string_view>> cut_array(std::string_view body) {
+// Cuts an array, known to be valid JSON, at the commas of its own level.
+std::vector<std::string_view> cut_array(std::string_view array) {
   std::vector<std::string_view> items;
-  const std::string_view inside = body.substr(1, body.size() - 2);
+  const std::string_view inside = trim(array.substr(1, array.size() - 2));
   std::size_t depth = 0;
   bool quoted = false;
   std::size_t begin = 0;
@@ -35,16 +35,13 @@ Result<std::vector<std::string_view>> cut_array(std::string_view body) {
     } else if (c == '{' || c == '[') {
       ++depth;
     } else if (c == '}' || c == ']') {
-      if (depth == 0) return fail(Code::Invalid, "body: a bracket closes that was never opened");
       --depth;
     } else if (c == ',' && depth == 0) {
       items.push_back(trim(inside.substr(begin, i - begin)));
       begin = i + 1;
     }
   }
-  if (quoted || depth != 0) return fail(Code::Invalid, "body: the JSON array ends too early");
-  const std::string_view last = trim(inside.substr(begin));
-  if (!last.empty() || !items.empty()) items.push_back(last);
+  if (!inside.empty()) items.push_back(trim(inside.substr(begin)));
   return items;
 }
 
@@ -58,34 +55,22 @@ std::vector<std::string_view> cut_lines(std::string_view body) {
   return items;
 }
 
-bool is_ndjson_type(std::string_view content_type) {
-  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
-  return type == "application/x-ndjson" || type == "application/ndjson" ||
-         type == "application/jsonl" || type == "application/x-jsonlines";
+bool is_json(std::string_view text) {
+  simdjson::dom::parser parser;
+  return parser.parse(simdjson::padded_string(text)).error() == simdjson::SUCCESS;
 }
 
-// Several lines, each an object of its own: no pretty-printed object looks like that.
-bool looks_like_lines(const std::vector<std::string_view>& lines) {
-  return lines.size() > 1 && std::ranges::all_of(lines, [](std::string_view line) {
-           return line.starts_with('{') && line.ends_with('}');
-         });
-}
-
-Result<std::vector<std::string_view>> cut(std::string_view body, std::string_view content_type) {
+// What parses whole is an array or one item, however it is laid out; all else is a line each, so
+// that a bad line costs nobody the others.
+Result<std::vector<std::string_view>> cut(std::string_view body) {
   const std::string_view text = trim(body);
   if (text.empty()) return fail(Code::Invalid, "body: expected a mention, found nothing");
-  if (is_ndjson_type(content_type)) return cut_lines(text);
-  if (text.starts_with('[')) {
-    if (!text.ends_with(']') || text.size() < 2) {
-      return fail(Code::Invalid, "body: the JSON array ends too early");
-    }
-    return cut_array(text);
+  const bool array = text.front() == '[';
+  if (!is_json(text)) {
+    if (array) return fail(Code::Invalid, "body: the array is not valid JSON");
+    return cut_lines(text);
   }
-  if (!text.starts_with('{')) {
-    return fail(Code::Invalid, "body: expected a mention, an array of mentions or NDJSON");
-  }
-  auto lines = cut_lines(text);
-  if (looks_like_lines(lines)) return lines;
+  if (array) return cut_array(text);
   return std::vector<std::string_view>{text};
 }
 
@@ -105,9 +90,9 @@ std::string binding_error(const WebhookGrant& grant, const Mention& mention) {
 
 }  // namespace
 
-Result<WebhookBody> read_webhook(std::string_view body, std::string_view content_type,
-                                 const WebhookGrant& grant, std::size_t max_items) {
-  const auto items = cut(body, content_type);
+Result<WebhookBody> read_webhook(std::string_view body, const WebhookGrant& grant,
+                                 std::size_t max_items) {
+  const auto items = cut(body);
   if (!items) return std::unexpected(items.error());
   if (items->empty()) return fail(Code::Invalid, "body: expected a mention, found none");
   if (items->size() > max_items) {
@@ -122,8 +107,7 @@ Result<WebhookBody> read_webhook(std::string_view body, std::string_view content
     const auto refuse = [&](Reason reason, std::string why) {
       out.errors.push_back({i, reason, std::move(why), std::string(item)});
     };
-    // An empty item has no bytes to point at.
-    auto mention = reader.read(item.empty() ? std::string_view("") : item);
+    auto mention = reader.read(item);
     if (!mention) {
       refuse(Reason::NotAMention, mention.error().message);
     } else if (mention->op == Op::Tick) {

@@ -38,12 +38,12 @@ struct WebhookBody {
 
 constexpr std::size_t kWebhookItems = 10'000;
 
-// Turns the body of a POST into mentions: one, a JSON array of them, or NDJSON, by `content_type`
-// (application/x-ndjson, application/jsonl) or by the look of the body. It speaks no HTTP: who has
-// received and authenticated the body calls it. A body that cannot be cut into items, or into more
-// than `max_items`, fails with Invalid (400). A tick is nobody's to send. The mentions carry the
+// Turns the body of a POST into mentions: one, a JSON array of them, or NDJSON; which of these is
+// seen from the body, as senders often name the wrong type. It speaks no HTTP: who has received,
+// bounded and authenticated the body calls it. An empty body, an array that is no JSON, none or
+// more than `max_items` fail with Invalid (400). A tick is nobody's to send. The mentions carry the
 // grant's name and no `seen_at`, which is the receiver's to say. Any thread.
-Result<WebhookBody> read_webhook(std::string_view body, std::string_view content_type,
-                                 const WebhookGrant& grant, std::size_t max_items = kWebhookItems);
+Result<WebhookBody> read_webhook(std::string_view body, const WebhookGrant& grant,
+                                 std::size_t max_items = kWebhookItems);
 
 }  // namespace vigie

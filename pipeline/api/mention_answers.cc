@@ -78,15 +78,15 @@ bool is_json_type(std::string_view header) {
 }  // namespace
 
 Response answer_mentions(const Service& service, const Principal& who, const Request& request) {
-  if (!service.parts.accept || !service.parts.read)
+  if (!service.parts.accept || !service.parts.read) {
     return problem(503, "this node takes no mentions");
+  }
   if (!is_json_type(request.header("content-type"))) {
     return problem(415, "content-type: expected application/json or application/x-ndjson");
   }
   const Result<Grant> grant = grant_of(service, who, request);
   if (!grant) return unauthorized(401, grant.error().message);
-  Result<Delivery> delivery =
-      service.parts.read(request.body, request.header("content-type"), *grant);
+  Result<Delivery> delivery = service.parts.read(request.body, *grant);
   if (!delivery) return problem(delivery.error());
   if (const std::string denied = reasons_json(*delivery, true); !denied.empty()) {
     return problem(403, "nothing was stored: some mentions are not this sender's to write",

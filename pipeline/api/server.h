@@ -107,9 +107,7 @@ struct ApiParts {
   // The `tagged` record of a message (JSON), or empty when it has no text any more.
   std::function<Result<std::optional<std::string>>(std::string_view key)> tagged;
   // Reads the body of a POST. Invalid (400) when it cannot be cut into items.
-  std::function<Result<Delivery>(std::string_view body, std::string_view content_type,
-                                 const Grant& grant)>
-      read;
+  std::function<Result<Delivery>(std::string_view body, const Grant& grant)> read;
   // Stores a delivery and returns once it is durable. Throttled and Unavailable are told to the
   // sender, who comes again. Empty: this node takes none.
   std::function<Result<Accepted>(Delivery delivery)> accept;

@@ -75,10 +75,8 @@ KafkaOptions kafka_options(const LogConfig& config) {
 }
 
 // The webhook connector's reading, in the API's terms: neither knows the other.
-Result<Delivery> read_delivery(std::string_view body, std::string_view content_type,
-                               const Grant& grant) {
-  auto read = read_webhook(body, content_type,
-                           {grant.connector, grant.everything, grant.networks, grant.ops});
+Result<Delivery> read_delivery(std::string_view body, const Grant& grant) {
+  auto read = read_webhook(body, {grant.connector, grant.everything, grant.networks, grant.ops});
   if (!read) return std::unexpected(std::move(read.error()));
   Delivery delivery;
   delivery.connector = grant.connector;

@@ -28,8 +28,8 @@ Time event_time(const Mention& mention, Time seen_at) {
   return created > seen_at + kFuture ? seen_at : created;
 }
 
-Minute expires_after(Time seen_at, std::chrono::hours kept) {
-  return minute_of(seen_at + kept) + 1;
+Minute expires_after(Time stream_time, std::chrono::hours kept) {
+  return minute_of(stream_time + kept) + 1;
 }
 
 std::vector<std::string> ids_of(const RuleSet& rules, const std::vector<std::uint32_t>& indices) {
@@ -176,7 +176,10 @@ Result<void> Apply::judge(const Mention& mention, const std::string& key, Time s
   if (!is_kept(mention, verdict) && old == nullptr) {
     const Kind kind = mention.kind.value_or(Kind::Post);
     const Time event = event_time(mention, seen_at);
-    if (row == nullptr && event < seen_at - kUnmatchedKept) {
+    // A row that is past its keeping when it is made would not stop the mention from counting
+    // again.
+    const bool gone = expiry() && unmatched_expired(minute_of(event), *expiry());
+    if (row == nullptr && (event < seen_at - kUnmatchedKept || gone)) {
       ++counts_.late;
       return {};
     }
@@ -207,7 +210,8 @@ Result<void> Apply::judge(const Mention& mention, const std::string& key, Time s
   if (record.late) ++counts_.late;
   const std::optional<std::chrono::seconds> sla = sla_of(rules, record.route);
   replace(key, before ? &*before : nullptr, record);
-  emit_tagged(key, mention, record);
+  // What never matched has no text in `tagged`; what no longer does has, until it is deleted.
+  if (record.kept || before) emit_tagged(key, mention, record);
   if (record.queued() && record.visible()) ++counts_.routed[{record.queue, record.priority}];
   emit_conversation(key, mention, before ? &*before : nullptr, record, seen_at, sla);
   return {};
@@ -245,16 +249,18 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
       output(Topic::Authors, hex(author), authors_json(seen_at));
     }
   }
-  if (!live) {
+  // A row that was hidden before it matched knows no author.
+  if (!live || !old->kept || old->author != author) {
     auto hidden = authors_.hidden(partition_, author);
     if (!hidden) return std::unexpected(std::move(hidden.error()));
-    record.hidden_author = record.hidden_author || *hidden;
+    record.hidden_author = *hidden;
+    if (live) authors_.remove_message(partition_, old->author, key_of(mention));
     authors_.add_message(partition_, author, key_of(mention));
   }
   const Decision decision = decide(rules, mention, verdict);
   record.version = version_of(mention);
   record.content = content_hash(mention);
-  record.expires = expires_after(seen_at, kLedgerKept);
+  record.expires = expires_after(stream_time_, kLedgerKept);
   record.kind = mention.kind.value_or(Kind::Post);
   record.network = mention.network;
   record.conversation = conversation_key_of(mention);
@@ -295,7 +301,7 @@ void Apply::take_engagement(const Mention& mention, const std::string& key, Time
   if (!old.kept) return;
   LedgerRecord record = old;
   if (!take_snapshot(record, mention.engagement, seen_at, expiry())) return;
-  record.expires = std::max(record.expires, expires_after(seen_at, kLedgerKept));
+  record.expires = std::max(record.expires, expires_after(stream_time_, kLedgerKept));
   const LedgerRecord before = old;
   replace(key, &before, std::move(record));
 }
@@ -304,7 +310,7 @@ void Apply::remove(const Mention& mention, const std::string& key, Time seen_at)
   LedgerRecord tombstone;
   tombstone.state = LedgerRecord::State::Deleted;
   tombstone.network = mention.network;
-  tombstone.expires = expires_after(seen_at, kLedgerKept);
+  tombstone.expires = expires_after(stream_time_, kLedgerKept);
   const LedgerRecord* old = ledger_.find(key, expiry());
   if (old != nullptr && old->state == LedgerRecord::State::Deleted) {
     ++counts_.ignored;
@@ -323,7 +329,7 @@ void Apply::remove(const Mention& mention, const std::string& key, Time seen_at)
     book_unmatched(mention.network, Kind::Post, row->event_minute, -1, expiry(), counters_);
     ledger_.erase_unmatched(key);
   } else if (old == nullptr) {
-    tombstone.expires = expires_after(seen_at, kUnknownKept);
+    tombstone.expires = expires_after(stream_time_, kUnknownKept);
   }
   ledger_.put(key, std::move(tombstone));
 }
@@ -355,11 +361,11 @@ Result<void> Apply::set_hidden(const Mention& mention, const std::string& key, T
     record.version = row->version;
     record.content = row->content;
     record.event_minute = row->event_minute;
-    record.expires = expires_after(seen_at, kUnmatchedKept);
+    record.expires = expires_after(stream_time_, kUnmatchedKept);
     ledger_.erase_unmatched(key);
   } else {
     record.state = LedgerRecord::State::Awaited;
-    record.expires = expires_after(seen_at, kUnknownKept);
+    record.expires = expires_after(stream_time_, kUnknownKept);
   }
   ledger_.put(key, std::move(record));
   return {};
@@ -370,10 +376,7 @@ Result<void> Apply::change_visibility(const std::string& key, const LedgerRecord
   if (record == old) return {};
   const bool was_visible = old.visible();
   replace(key, &old, record);
-  if (record.state != LedgerRecord::State::Live || was_visible == record.visible() ||
-      !record.kept) {
-    return {};
-  }
+  if (record.state != LedgerRecord::State::Live || was_visible == record.visible()) return {};
   if (was_visible) emit_withdraw(key, old, seen_at);
   auto value = tagged_value(key);
   if (!value) return std::unexpected(std::move(value.error()));
@@ -483,16 +486,22 @@ Result<std::optional<std::string>> Apply::tagged_value(const std::string& key) c
   return stored_tagged(store_, key);
 }
 
-Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects) {
+Result<std::vector<CounterBatch::Change>> Apply::count(Effects& effects) {
   auto changes = counters_.flush(effects.state);
+  if (!changes || !options_.log_is_remote) return changes;
+  for (const CounterBatch::Change& change : *changes) {
+    output(Topic::Counters, change.key, change.bytes);
+  }
+  return changes;
+}
+
+Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects) {
+  auto changes = count(effects);
   if (!changes) return changes;
   const std::vector<Ledger::Change> rows = ledger_.flush(effects.state);
   if (options_.log_is_remote) {
     for (const Record& record : outputs_) keep_tagged(record, effects.state);
     for (const Ledger::Change& row : rows) output(Topic::Ledger, row.key, row.bytes);
-    for (const CounterBatch::Change& change : *changes) {
-      output(Topic::Counters, change.key, change.bytes);
-    }
   }
   if (stream_moved_) {
     std::string value;

@@ -53,9 +53,16 @@ class Apply {
   Result<void> begin(std::span<const std::string> keys);
   Result<void> record(const Mention& mention, const RuleSet& rules, Matcher& matcher);
 
+  // Brings the counters of this batch up to date in `effects.state`, in the middle of it, and
+  // returns those that changed since the last time.
+  Result<std::vector<CounterBatch::Change>> count(Effects& effects);
+
   // The batch's state changes go into `effects.state`, its records behind `effects.outputs`.
   // Changed counters are returned for the cut.
   Result<std::vector<CounterBatch::Change>> finish(Effects& effects);
+
+  // What `finish` gave is committed.
+  void settled() { counters_.settled(); }
 
   Time stream_time() const { return stream_time_; }
   ApplyCounts take_counts();

@@ -13,7 +13,7 @@ namespace vigie {
 
 // The value of a `tagged` record, and of one in `queue.*`: the mention's fields, then what was
 // decided: `themes`, `campaigns`, `competitors` (sorted ids), `brand`, `queue`, `route`,
-// `priority`, `rules` (version) and `hidden` where it is. Only for a record that is kept.
+// `priority`, `rules` (version) and `hidden` where it is. Only for a record that is kept, or was.
 std::string tagged_json(const Mention& mention, const LedgerRecord& record);
 
 // What could not be read, as a record of `deadletter`: reason, where it came from, its length, its

@@ -86,6 +86,36 @@ Result<void> write_counters(const View& view, const std::filesystem::path& direc
   return {};
 }
 
+std::string item_json(const QueueItem& item) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().field("id", item.id).field("queue", item.queue);
+  json.field("state", name(item.state)).field("priority", item.priority);
+  json.field("route", item.route).key("messages").begin_array();
+  for (const ItemMessage& message : item.messages) json.string(message.key);
+  json.end_array().end_object();
+  return out;
+}
+
+// Every item of both queues, answered ones too, in the order of their ids.
+Result<void> write_items(const View& view, const std::filesystem::path& directory) {
+  std::map<std::string, std::string> lines;
+  for (const char* queue : {"social", "community"}) {
+    std::string after;
+    do {
+      auto page = view.queues().list(queue, true, after, 1000);
+      if (!page) return std::unexpected(std::move(page.error()));
+      for (const QueueItem& item : page->items) lines[item.id] = item_json(item);
+      after = std::move(page->next);
+    } while (!after.empty());
+  }
+  std::ofstream stream(directory / "items.ndjson", std::ios::binary | std::ios::trunc);
+  for (const auto& [id, line] : lines) stream << line << '\n';
+  stream.close();
+  if (stream.fail()) return fail(Code::Unavailable, "cannot write items.ndjson");
+  return {};
+}
+
 // The stations of the pipeline, stepped in turn until none has anything to do.
 struct Stations {
   Worker& worker;
@@ -176,6 +206,7 @@ Result<ReplaySummary> run_replay(ReplayRun run) {
     std::optional<Time> expiry;
     if (!run.keep) expiry = summary.stream_time;
     auto written = write_counters(**view, *run.out, expiry);
+    if (written) written = write_items(**view, *run.out);
     if (written) written = files.close();
     if (!written) return std::unexpected(std::move(written.error()));
   }

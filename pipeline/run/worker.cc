@@ -181,7 +181,8 @@ struct Worker::Impl {
   std::size_t segment_end(std::size_t begin) const;
   Result<void> run_segment(std::size_t begin, std::size_t end, const RuleSet& set);
   Result<void> commit(Effects& effects, const std::vector<Partition>& touched);
-  Result<void> commit_cut(Partition number, Minute minute);
+  Result<void> count_authors(Effects& effects);
+  Result<void> cut(Partition number, Minute minute, Effects& effects);
 };
 
 Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
@@ -268,11 +269,11 @@ std::optional<Minute> Worker::Impl::due_cut(const Parsed& record) const {
   return over;
 }
 
-// A segment ends before a record that a cut precedes, and around an author-wide op.
+// A segment is what one commit holds: everything, but an author-wide op, which needs what came
+// before it in the store, is alone.
 std::size_t Worker::Impl::segment_end(std::size_t begin) const {
   std::size_t end = begin;
   for (; end < parsed.size(); ++end) {
-    if (end > begin && due_cut(parsed[end])) break;
     const bool alone = parsed[end].mention && is_author_wide(parsed[end].mention->op);
     if (!alone) continue;
     return end == begin ? end + 1 : end;
@@ -296,10 +297,6 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   auto known = self.know_partitions();
   if (!known) return std::unexpected(std::move(known.error()));
   for (std::size_t begin = 0; begin < self.parsed.size();) {
-    if (const auto minute = self.due_cut(self.parsed[begin])) {
-      auto cut = self.commit_cut(self.parsed[begin].partition, *minute);
-      if (!cut) return std::unexpected(std::move(cut.error()));
-    }
     const std::size_t end = self.segment_end(begin);
     auto done = self.run_segment(begin, end, *set);
     if (!done) return std::unexpected(std::move(done.error()));
@@ -341,6 +338,10 @@ Result<void> Worker::Impl::run_segment(std::size_t begin, std::size_t end, const
       metrics.dead.Increment();
       continue;
     }
+    if (const auto minute = due_cut(record)) {
+      auto told = cut(record.partition, *minute, effects);
+      if (!told) return told;
+    }
     auto applied = (*found)->apply->record(*record.mention, set, matcher);
     if (!applied) return applied;
   }
@@ -360,25 +361,43 @@ Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>
     for (const CounterBatch::Change& change : *changes) mine.cut.changed(change);
     metrics.add(mine.apply->take_counts());
   }
-  auto sets = authors.flush(effects.state);
-  if (!sets) return std::unexpected(std::move(sets.error()));
-  for (const Authors::SetChange& change : *sets) owned.at(change.partition).cut.changed(change);
-  return log_reader->commit(std::move(effects));
+  auto counted = count_authors(effects);
+  if (!counted) return counted;
+  authors.flush_rows(effects.state);
+  auto committed = log_reader->commit(std::move(effects));
+  if (!committed) return committed;
+  for (const Partition number : touched) owned.at(number).apply->settled();
+  authors.settled();
+  return {};
 }
 
-Result<void> Worker::Impl::commit_cut(Partition wanted, Minute minute) {
-  Effects effects;
-  const Cut cut = owned.at(wanted).cut.take(wanted, minute);
+Result<void> Worker::Impl::count_authors(Effects& effects) {
+  auto sets = authors.flush_sets(effects.state);
+  if (!sets) return std::unexpected(std::move(sets.error()));
+  for (const Authors::SetChange& change : *sets) owned.at(change.partition).cut.changed(change);
+  return {};
+}
+
+// Tells every value as it stands now, between two records of the batch. It becomes true with the
+// batch.
+Result<void> Worker::Impl::cut(Partition wanted, Minute minute, Effects& effects) {
+  Owned& mine = owned.at(wanted);
+  auto changes = mine.apply->count(effects);
+  if (!changes) return std::unexpected(std::move(changes.error()));
+  for (const CounterBatch::Change& change : *changes) mine.cut.changed(change);
+  auto counted = count_authors(effects);
+  if (!counted) return counted;
+  const Cut told = mine.cut.take(wanted, minute);
   Record record;
   record.topic = Topic::Counters;
   record.partition = wanted;
   record.key = cut_key(wanted, minute);
-  append_json(record.value.emplace(), cut);
+  append_json(record.value.emplace(), told);
   effects.outputs.push_back(std::move(record));
   std::string value;
   put_fixed(value, minute);
   effects.state.put(Space::Meta, cut_state_key(wanted), value);
-  return log_reader->commit(std::move(effects));
+  return {};
 }
 
 Worker::Worker(EventLog& log, Store& store, const AuthorKeys& keys,
@@ -398,8 +417,11 @@ Result<void> Worker::finish() {
   for (auto& [number, owned] : impl_->owned) {
     const Minute begun = minute_of(owned.apply->stream_time());
     if (!owned.cut.last || *owned.cut.last >= begun) continue;
-    auto cut = impl_->commit_cut(number, begun);
-    if (!cut) return cut;
+    Effects effects;
+    auto told = impl_->cut(number, begun, effects);
+    if (!told) return told;
+    auto committed = impl_->commit(effects, {number});
+    if (!committed) return committed;
   }
   return {};
 }

@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from service import RULES, SAMPLES, counters, equal, recount, scratch
 
-FILES = ["tagged", "queue.social", "queue.community", "alerts", "deadletter", "counters"]
+FILES = ["tagged", "queue.social", "queue.community", "alerts", "deadletter", "counters", "items"]
 
 
 def replay(vigie, source, out, *options):

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -28,7 +29,7 @@ def wait_until(what, condition, seconds=60):
 
 
 class Service:
-    def __init__(self, vigie, directory, connectors):
+    def __init__(self, vigie, directory, connectors, log=None):
         self.vigie = vigie
         self.config = os.path.join(directory, "vigie.yaml")
         self.log = os.path.join(directory, "vigie.log")
@@ -39,7 +40,8 @@ class Service:
         with open(self.config, "w", encoding="utf-8") as out:
             # JSON is YAML.
             json.dump({"data_dir": os.path.join(directory, "data"), "rules": RULES,
-                       "connectors": connectors, "api": {"listen": "127.0.0.1:0"}}, out)
+                       "log": log or {"kind": "embedded"}, "connectors": connectors,
+                       "api": {"listen": "127.0.0.1:0"}}, out)
 
     def start(self):
         begin = os.path.getsize(self.log) if os.path.exists(self.log) else 0
@@ -62,6 +64,7 @@ class Service:
     def end(self):
         if self.process is not None and self.process.poll() is None:
             self.kill()
+            print("the service said:\n" + self.tail(), file=sys.stderr)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -92,6 +95,20 @@ class Service:
             if re.match(re.escape(name) + r"[ {]", line):
                 total += float(line.rsplit(" ", 1)[1])
         return total
+
+    def items(self):
+        """Every item of both queues, answered ones too, as `vigie replay` writes them."""
+        out = {}
+        for queue in ("social", "community"):
+            after = ""
+            while after is not None:
+                page = json.loads(self.get(f"/api/v1/queues/{queue}/items?state=all&limit=200"
+                                           + (f"&after={after}" if after else "")))
+                for item in page["items"]:
+                    out[item["id"]] = (item["queue"], item["state"], item["priority"],
+                                       item["route"], tuple(m["key"] for m in item["messages"]))
+                after = page.get("next")
+        return out
 
     def dump(self):
         """Counters of the stopped service, by (dimension, id, measure, hour)."""

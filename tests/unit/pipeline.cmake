@@ -1,3 +1,9 @@
 vigie_test(pipeline
-  SOURCES unit/pipeline/cli/config_test.cc
-  DEPS vigie::cli)
+  SOURCES unit/pipeline/cli/config_test.cc unit/pipeline/run/apply_test.cc
+    unit/pipeline/run/ingest_test.cc unit/pipeline/run/recount_test.cc
+    unit/pipeline/run/worker_test.cc
+  DEPS vigie::cli prometheus-cpp::core)
+vigie_test(connector_runner
+  SOURCES unit/pipeline/run/connector_runner_test.cc
+  DEPS vigie::run prometheus-cpp::core
+  LABELS threads)

@@ -17,8 +17,10 @@ AuthorKey author(std::uint8_t n, std::uint8_t m = 0) {
 
 void write(Store& store, Authors& authors) {
   StoreBatch batch;
-  ASSERT_TRUE(authors.flush(batch));
+  ASSERT_TRUE(authors.flush_sets(batch));
+  authors.flush_rows(batch);
   ASSERT_TRUE(store.write(batch, Durability::Buffered));
+  authors.settled();
 }
 
 TEST(Authors, AreNewOnceAlsoWithinABatch) {
@@ -74,11 +76,25 @@ TEST(AuthorSets, TakeBackWhatTheyCounted) {
   authors.count(Partition{0}, theme, 5, author(2), -1);
 
   StoreBatch batch;
-  const auto changes = authors.flush(batch);
+  const auto changes = authors.flush_sets(batch);
 
   ASSERT_TRUE(changes);
   ASSERT_EQ(changes->size(), 1U);
   EXPECT_EQ((*changes)[0].authors.size(), 1U);
+}
+
+TEST(AuthorSets, AddUpOverFlushesBeforeTheWrite) {
+  ScratchStore store;
+  Authors authors(*store);
+  StoreBatch batch;
+  authors.count(Partition{0}, {Dimension::Theme, "t"}, 5, author(1), 1);
+  ASSERT_TRUE(authors.flush_sets(batch));
+  authors.count(Partition{0}, {Dimension::Theme, "t"}, 5, author(2), 1);
+
+  const auto changes = authors.flush_sets(batch);
+
+  ASSERT_TRUE(changes);
+  EXPECT_EQ((*changes)[0].authors.size(), 2U);
 }
 
 TEST(AuthorSets, StayBounded) {
@@ -90,7 +106,7 @@ TEST(AuthorSets, StayBounded) {
   }
 
   StoreBatch batch;
-  const auto changes = authors.flush(batch);
+  const auto changes = authors.flush_sets(batch);
 
   ASSERT_TRUE(changes);
   EXPECT_EQ((*changes)[0].authors.size(), Cut::kAuthors);

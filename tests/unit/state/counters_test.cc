@@ -23,6 +23,7 @@ void write(Store& store, CounterBatch& batch) {
   StoreBatch changes;
   ASSERT_TRUE(batch.flush(changes));
   ASSERT_TRUE(store.write(changes, Durability::Buffered));
+  batch.settled();
 }
 
 TEST(Counters, AddUpOverBatchesInMinutesAndHours) {
@@ -46,6 +47,25 @@ TEST(Counters, AddUpOverBatchesInMinutesAndHours) {
   ASSERT_EQ(hours->size(), 1U);
   EXPECT_EQ((*hours)[0].bucket, 10);
   EXPECT_EQ(mentions_of((*hours)[0].value), 8);
+}
+
+TEST(Counters, AddUpOverFlushesBeforeTheWrite) {
+  ScratchStore store;
+  CounterBatch batch(*store, kPartition);
+  StoreBatch changes;
+  batch.add({Dimension::All, "all"}, 60, mentions(2), std::nullopt);
+  ASSERT_TRUE(batch.flush(changes));
+  batch.add({Dimension::All, "all"}, 60, mentions(3), std::nullopt);
+
+  const auto changed = batch.flush(changes);
+
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(mentions_of((*changed)[0].value), 5);
+  ASSERT_TRUE(store->write(changes, Durability::Buffered));
+  batch.settled();
+  const auto hours =
+      CounterReader(*store, 8).series({Dimension::All, "all"}, Granularity::Hour, 1, 1);
+  EXPECT_EQ(mentions_of(hours->front().value), 5);
 }
 
 TEST(Counters, SumOverPartitions) {

@@ -205,7 +205,8 @@ TEST(Ledger, HidesWhatHasExpired) {
   LedgerRecord record;
   record.expires = minute_of(kNow);
   ledger.put("x/1", record);
-  ledger.put_unmatched("x/2", {.event_minute = minute_of(kNow - kUnmatchedKept)});
+  // A minute that is exactly that old is kept to its end.
+  ledger.put_unmatched("x/2", {.event_minute = minute_of(kNow - kUnmatchedKept) - 1});
 
   EXPECT_EQ(ledger.find("x/1", kNow), nullptr);
   EXPECT_NE(ledger.find("x/1", kNow - minutes{1}), nullptr);

@@ -216,10 +216,9 @@ class ApiTest : public testing::Test {
   prometheus::Registry registry_;
   std::map<std::string, std::string> tagged_;
   // The webhook connector's reading, as the service hands it in.
-  std::function<Result<Delivery>(std::string_view, std::string_view, const Grant&)> read_ =
-      [](std::string_view body, std::string_view type, const Grant& grant) -> Result<Delivery> {
-    auto read =
-        read_webhook(body, type, {grant.connector, grant.everything, grant.networks, grant.ops});
+  std::function<Result<Delivery>(std::string_view, const Grant&)> read_ =
+      [](std::string_view body, const Grant& grant) -> Result<Delivery> {
+    auto read = read_webhook(body, {grant.connector, grant.everything, grant.networks, grant.ops});
     if (!read) return std::unexpected(read.error());
     Delivery delivery{grant.connector, std::move(read->mentions), {}};
     for (const WebhookItemError& error : read->errors) {

@@ -80,13 +80,28 @@ TEST_F(MentionsTest, StoresTheValidOnesAndGivesTheReasonsOfTheOthers) {
   EXPECT_EQ(delivery().refused[0].bytes, R"({"network":1})");
 }
 
+TEST_F(MentionsTest, SeesTheFormOfABodyWhateverTypeItIsSaidToBe) {
+  start();
+  constexpr std::string_view kLines = "Content-Type: Application/X-NDJSON\r\n";
+  const std::string lines = fmt::format("{}\n{{\"broken\n{}", kGood, kOther);
+  const std::string array = fmt::format("[{},{}]", kGood, kOther);
+
+  for (const std::string_view type : {kJson, kLines}) {
+    EXPECT_THAT(post(lines, type).body, HasSubstr(R"("logged":2,"dropped":0,"dead_lettered":1)"));
+    EXPECT_THAT(post(array, type).body, HasSubstr(R"("logged":2,"dropped":0,"dead_lettered":0)"));
+  }
+}
+
 TEST_F(MentionsTest, RefusesABodyWithoutAnyValidMention) {
   start();
 
   EXPECT_EQ(post("[{},{\"op\":\"tick\"}]").status, 422);
   EXPECT_EQ(post("{not json\nat all}").status, 422);
   EXPECT_EQ(post("{\"id\":\"\xff\xfe\"}").status, 422);
-  EXPECT_EQ(post("not json\nat all").status, 400);
+  EXPECT_EQ(post("not json\nat all").status, 422);
+  EXPECT_EQ(post("\xff\xfe").status, 422);
+  EXPECT_EQ(post("null").status, 422);
+  EXPECT_EQ(post(fmt::format("[{},]", kGood)).status, 400);
   EXPECT_EQ(post("[").status, 400);
   EXPECT_EQ(post("[]").status, 400);
   EXPECT_EQ(post("  ").status, 400);

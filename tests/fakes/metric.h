@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <prometheus/registry.h>
+
+namespace vigie {
+
+// The sum of a counter or gauge over all its labels.
+inline double metric(const prometheus::Registry& registry, std::string_view name) {
+  double sum = 0;
+  for (const prometheus::MetricFamily& family : registry.Collect()) {
+    if (family.name != name) continue;
+    for (const prometheus::ClientMetric& one : family.metric) {
+      sum += one.counter.value + one.gauge.value;
+    }
+  }
+  return sum;
+}
+
+}  // namespace vigie

@@ -1,0 +1,73 @@
+"""A stream through a real broker with six partitions counts and queues as `vigie replay` does."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from service import ROOT, RULES, Service, counters, equal, scratch, wait_until
+
+PARTITIONS = 6
+
+
+class Broker:
+    """The test broker, for as long as the block runs."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", os.path.join(ROOT, "tests", "kafka", "broker.py"), "run"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line, "the broker did not start"
+        self.bootstrap = json.loads(line)["bootstrap"]
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vigie", required=True)
+    parser.add_argument("--rate", default="0.5")
+    options = parser.parse_args()
+    with scratch() as directory, Broker() as broker:
+        made = os.path.join(directory, "made.ndjson")
+        subprocess.run([options.vigie, "generate", "--seed", "21", "--rate", options.rate,
+                        "--duration", "48h", "--out", made], check=True)
+        out = os.path.join(directory, "replay")
+        subprocess.run([options.vigie, "replay", "--rules", RULES, "--input", made, "--out", out],
+                       check=True, capture_output=True)
+        with open(os.path.join(out, "counters.ndjson"), encoding="utf-8") as lines:
+            expected = counters(lines)
+        with open(os.path.join(out, "items.ndjson"), encoding="utf-8") as lines:
+            items = {item["id"]: (item["queue"], item["state"], item["priority"], item["route"],
+                                  tuple(item["messages"])) for item in map(json.loads, lines)}
+        with open(made, "rb") as lines:
+            acts = sum(1 for _ in lines)
+
+        service = Service(options.vigie, directory, [
+            {"name": "file", "kind": "replay", "path": made, "time": "input"}],
+            {"kind": "kafka", "kafka": {"bootstrap": broker.bootstrap, "partitions": PARTITIONS}})
+        service.start()
+        wait_until("the end of the input",
+                   lambda: service.metric("vigie_ingest_mentions_total") == acts, 120)
+        wait_until("the worker",
+                   lambda: service.metric("vigie_worker_mentions_total") == acts, 120)
+        # The view follows the workers' commits; it is done once it serves what they wrote.
+        wait_until("the view", lambda: service.items().keys() == items.keys(), 60)
+        equal(f"queues of {acts} acts over {PARTITIONS} partitions", service.items(), items)
+
+        def same_totals():
+            total = json.loads(service.get("/api/v1/counters?dimension=all&measure=mentions"
+                                           "&window=7d&step=1h"))["total"]
+            return total == sum(value for (dimension, _, measure, _), value in expected.items()
+                                if dimension == "all" and measure == "mentions")
+        wait_until("the counters", same_totals, 60)
+        service.stop()
+        equal("counters", service.dump(), expected)
+
+
+main()

@@ -1,0 +1,231 @@
+#include "pipeline/run/worker.h"
+
+#include <gtest/gtest.h>
+
+#include "pipeline/core/bytes.h"
+#include "state/counters.h"
+#include "state/cut.h"
+#include "tests/fakes/acme.h"
+#include "tests/fakes/metric.h"
+#include "tests/fakes/scratch_log.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+const Time kNow = *parse_time("2026-11-20T12:00:00Z");
+
+class Working : public testing::Test {
+ protected:
+  Working() { start(); }
+
+  void start(std::size_t max_batch = 2000) {
+    worker_.emplace(
+        *log_, log_.store(), keys_, [this] { return rules_; }, registry_,
+        WorkerOptions{.max_batch = max_batch});
+    ASSERT_TRUE(worker_->start());
+  }
+  // As after kill -9: what was not committed is gone.
+  void restart() {
+    worker_.reset();
+    log_.reopen();
+    start();
+  }
+
+  void log(const Mention& mention) {
+    std::string value;
+    append_json(value, mention);
+    log_bytes(std::move(value));
+  }
+  void log_bytes(std::string value) {
+    Record record;
+    record.key = "x/1";
+    record.value = std::move(value);
+    const auto appended = log_->append({record});
+    ASSERT_TRUE(appended) << appended.error().message;
+  }
+  std::size_t step() {
+    const auto done = worker_->step(milliseconds{0});
+    if (!done) ADD_FAILURE() << done.error().message;
+    return done.value_or(0);
+  }
+  void drain() {
+    while (step() > 0) {
+    }
+  }
+
+  std::vector<Cut> cuts() {
+    std::vector<Cut> out;
+    for (const Record& record : ScratchLog::of(Topic::Counters, log_.take())) {
+      EXPECT_TRUE(is_cut_key(record.key));
+      auto cut = parse_cut(record.value.value_or(""));
+      if (!cut) ADD_FAILURE() << cut.error().message;
+      if (cut) out.push_back(std::move(*cut));
+    }
+    return out;
+  }
+  std::int64_t everything() {
+    std::int64_t sum = 0;
+    const auto buckets = CounterReader(log_.store(), 1)
+                             .series({Dimension::All, "all"}, Granularity::Hour, hour_of(kNow) - 48,
+                                     hour_of(kNow) + 48);
+    if (!buckets) ADD_FAILURE() << buckets.error().message;
+    for (const auto& bucket : *buckets) {
+      sum += bucket.value[static_cast<std::size_t>(Measure::Mentions)];
+    }
+    return sum;
+  }
+
+  ScratchLog log_;
+  AuthorKeys keys_{{}};
+  std::shared_ptr<const RuleSet> rules_ = acme_rules();
+  prometheus::Registry registry_;
+  std::optional<Worker> worker_;
+};
+
+TEST_F(Working, CutsAMinuteTenSecondsAfterItsEndBeforeTheRecordThatPassesIt) {
+  log(acme_mention("1", "acme", kNow + seconds{5}));
+  log(acme_mention("2", "acme", kNow + seconds{69}));
+  drain();
+  EXPECT_TRUE(cuts().empty());
+
+  log(acme_mention("3", "acme", kNow + seconds{70}));
+  drain();
+
+  const std::vector<Cut> done = cuts();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].minute, minute_of(kNow));
+  EXPECT_TRUE(done[0].whole);
+  std::int64_t of_hour = 0;
+  for (const Cut::Value& value : done[0].values) {
+    if (value.granularity == Granularity::Hour) of_hour += value.mentions;
+  }
+  EXPECT_EQ(of_hour, 2);
+}
+
+TEST_F(Working, CutsEachMinuteOnceAcrossRestarts) {
+  std::vector<Minute> minutes_cut;
+  for (int i = 0; i < 12; ++i) {
+    log(acme_mention(std::to_string(i), "acme", kNow + seconds{30} * i));
+    drain();
+    for (const Cut& cut : cuts()) minutes_cut.push_back(cut.minute - minute_of(kNow));
+    if (i % 3 == 1) restart();
+  }
+
+  EXPECT_EQ(minutes_cut, (std::vector<Minute>{-1, 0, 1, 2, 3, 4}));
+}
+
+TEST_F(Working, CutsAMinuteThatBeganBeforeARestartWithoutAnyCutBefore) {
+  log(acme_mention("1", "acme", kNow + seconds{20}));
+  drain();
+
+  restart();
+  log(acme_mention("2", "acme", kNow + seconds{90}));
+  drain();
+
+  const std::vector<Cut> done = cuts();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].minute, minute_of(kNow));
+}
+
+TEST_F(Working, TheFirstCutAfterARestartTellsEverything) {
+  log(acme_mention("1", "acme", kNow));
+  log(acme_mention("2", "acme", kNow + minutes{2}));
+  drain();
+  cuts();
+
+  restart();
+  log(acme_mention("3", "love", kNow + minutes{4}));
+  log(acme_mention("4", "love", kNow + minutes{6}));
+  drain();
+
+  const std::vector<Cut> done = cuts();
+  ASSERT_EQ(done.size(), 2U);
+  EXPECT_TRUE(done[0].whole);
+  EXPECT_FALSE(done[0].values.empty());
+  EXPECT_FALSE(done[1].whole);
+}
+
+TEST_F(Working, FinishCutsEveryMinuteThatBegan) {
+  log(acme_mention("1", "acme", kNow));
+  drain();
+
+  ASSERT_TRUE(worker_->finish());
+  ASSERT_TRUE(worker_->finish());
+
+  const std::vector<Cut> done = cuts();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].minute, minute_of(kNow));
+}
+
+TEST_F(Working, ABrokenRecordIsADeadLetterAndThePartitionGoesOn) {
+  log(acme_mention("1", "acme", kNow));
+  log_bytes("{\"network\":");
+  log(acme_mention("2", "acme", kNow));
+  drain();
+
+  EXPECT_EQ(everything(), 2);
+  const std::vector<Record> letters = ScratchLog::of(Topic::Deadletter, log_.take());
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(letters[0].key, "mentions/0");
+  EXPECT_NE(letters[0].value->find(R"("position":"1")"), std::string::npos);
+  EXPECT_EQ(metric(registry_, "vigie_worker_deadletters_total"), 1);
+}
+
+TEST_F(Working, GoesOnWhereTheLastCommitStandsAndCountsNothingTwice) {
+  for (int i = 0; i < 10; ++i) log(acme_mention(std::to_string(i), "acme", kNow));
+  worker_.reset();
+  start(3);
+  EXPECT_EQ(step(), 3U);
+  EXPECT_EQ(everything(), 3);
+
+  restart();
+  EXPECT_EQ(step(), 7U);
+  EXPECT_EQ(step(), 0U);
+
+  EXPECT_EQ(everything(), 10);
+}
+
+TEST_F(Working, WhatIsLoggedAgainAfterARestartCountsOnce) {
+  log(acme_mention("1", "acme", kNow));
+  log(acme_mention("2", "nothing", kNow));
+  drain();
+
+  restart();
+  log(acme_mention("1", "acme", kNow));
+  log(acme_mention("2", "nothing", kNow));
+  drain();
+
+  EXPECT_EQ(everything(), 2);
+  EXPECT_EQ(metric(registry_, "vigie_duplicates_total"), 2);
+}
+
+TEST_F(Working, AnAuthorWideOpReachesWhatCameBeforeItInTheSameBatch) {
+  log(acme_mention("1", "acme", kNow));
+  log(acme_author_op(Op::HideAuthor, "7", kNow));
+  log(acme_mention("2", "acme", kNow));
+  log(acme_author_op(Op::UnhideAuthor, "7", kNow));
+  log(acme_author_op(Op::EraseAuthor, "7", kNow));
+  log(acme_mention("3", "acme", kNow));
+
+  EXPECT_EQ(step(), 6U);
+
+  EXPECT_EQ(everything(), 1);
+}
+
+TEST_F(Working, StreamTimeSurvivesARestart) {
+  log(acme_mention("1", "acme", kNow));
+  drain();
+
+  restart();
+  log(acme_mention("2", "acme", kNow - minutes{5}));
+  drain();
+
+  EXPECT_EQ(worker_->stream_time(), kNow);
+}
+
+}  // namespace
+}  // namespace vigie

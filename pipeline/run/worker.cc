@@ -30,6 +30,12 @@ std::string cut_state_key(Partition partition) {
   return key;
 }
 
+void keep_last(Partition partition, Minute minute, StoreBatch& batch) {
+  std::string value;
+  put_fixed(value, minute);
+  batch.put(Space::Meta, cut_state_key(partition), value);
+}
+
 // The last minute whose end lies kCutDelay or more before `seen_at`.
 Minute last_over(Time seen_at) {
   return minute_of(seen_at - kCutDelay) - 1;
@@ -38,7 +44,8 @@ Minute last_over(Time seen_at) {
 // What the coming cut of a partition will tell.
 class CutBuilder {
  public:
-  std::optional<Minute> last;  // the last minute that was cut
+  std::optional<Minute> last;  // the last minute that was cut, or the one before the first record
+  bool last_is_stored = true;
   bool whole = true;
 
   void changed(const CounterBatch::Change& change) {
@@ -254,6 +261,7 @@ Result<void> Worker::Impl::know_partitions() {
     if (!found) return std::unexpected(std::move(found.error()));
     if (!(*found)->cut.last && record.mention && record.mention->seen_at) {
       (*found)->cut.last = last_over(*record.mention->seen_at);
+      (*found)->cut.last_is_stored = false;
     }
   }
   return {};
@@ -360,6 +368,11 @@ Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>
     if (!changes) return std::unexpected(std::move(changes.error()));
     for (const CounterBatch::Change& change : *changes) mine.cut.changed(change);
     metrics.add(mine.apply->take_counts());
+    // Where a partition's minutes began is kept before its first cut, too: a restart judges them.
+    if (!mine.cut.last_is_stored && mine.cut.last) {
+      keep_last(number, *mine.cut.last, effects.state);
+      mine.cut.last_is_stored = true;
+    }
   }
   auto counted = count_authors(effects);
   if (!counted) return counted;
@@ -394,9 +407,8 @@ Result<void> Worker::Impl::cut(Partition wanted, Minute minute, Effects& effects
   record.key = cut_key(wanted, minute);
   append_json(record.value.emplace(), told);
   effects.outputs.push_back(std::move(record));
-  std::string value;
-  put_fixed(value, minute);
-  effects.state.put(Space::Meta, cut_state_key(wanted), value);
+  keep_last(wanted, minute, effects.state);
+  mine.cut.last_is_stored = true;
   return {};
 }
 

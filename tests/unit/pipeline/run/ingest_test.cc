@@ -105,7 +105,7 @@ TEST_F(Ingesting, WritesAuthorWideOpsIntoEveryPartition) {
 
 TEST_F(Ingesting, DropsWhatNoRuleWantsAndCountsIt) {
   Mention to_brand = acme_mention("2", "hello", kNow);
-  to_brand.mentions = {{"", "acme"}};
+  to_brand.mentions = std::vector{Person{.id = "", .handle = "acme"}};
   Mention dm = acme_mention("3", "hello", kNow);
   dm.kind = Kind::Dm;
   Mention ambassador = acme_mention("4", "hello", kNow);

@@ -87,7 +87,7 @@ class Working : public testing::Test {
 };
 
 TEST_F(Working, CutsAMinuteTenSecondsAfterItsEndBeforeTheRecordThatPassesIt) {
-  log(acme_mention("1", "acme", kNow + seconds{5}));
+  log(acme_mention("1", "acme", kNow + seconds{10}));
   log(acme_mention("2", "acme", kNow + seconds{69}));
   drain();
   EXPECT_TRUE(cuts().empty());
@@ -104,6 +104,16 @@ TEST_F(Working, CutsAMinuteTenSecondsAfterItsEndBeforeTheRecordThatPassesIt) {
     if (value.granularity == Granularity::Hour) of_hour += value.mentions;
   }
   EXPECT_EQ(of_hour, 2);
+}
+
+TEST_F(Working, CutsTheMinuteBeforeAFirstRecordThatMayStillCountInIt) {
+  log(acme_mention("1", "acme", kNow + seconds{9}));
+  log(acme_mention("2", "acme", kNow + seconds{10}));
+  drain();
+
+  const std::vector<Cut> done = cuts();
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].minute, minute_of(kNow) - 1);
 }
 
 TEST_F(Working, CutsEachMinuteOnceAcrossRestarts) {

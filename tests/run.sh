@@ -123,7 +123,7 @@ stage layering python3 tests/layering_test.py .
 stage "build release" build release
 stage "build asan" build asan
 stage fuzz fuzz
-stage "test asan" ctest --preset asan --label-regex '^unit$' --label-exclude 'kafka|integration'
+stage "test asan" ctest --preset asan --label-exclude 'kafka|slow'
 if [ "$mode" = long ]; then
   stage "build tsan" build tsan
   stage "test tsan" ctest --preset tsan

@@ -42,13 +42,28 @@ def made_lines():
         if n % 10 == 3:
             commit("update", did, f"k{n}", f"acme number {n}, better")
         if n % 10 == 7:
-            commit("delete", did, f"k{n - 4}")
+            commit("delete", f"did:plc:author{(n - 4) % 20:02d}", f"k{n - 4}")
         if n == 200:
             event("identity", did, identity={"did": did, "seq": n})
     gone = "did:plc:author05"
     event("account", gone, account={"active": False, "status": "deleted", "did": gone, "seq": 1})
-    commit("create", "did:plc:author19", "last", "acme, the last one")
     return lines
+
+
+LAST = {"did": "did:plc:last", "kind": "commit",
+        "commit": {"rev": "3mlast", "operation": "create", "collection": POST, "rkey": "last",
+                   "cid": "bafytest", "record": {"$type": POST, "langs": ["en"],
+                                                 "text": "my acme order is late again"}}}
+
+
+def ended(lines):
+    """The lines, and one more that shows in a queue when all of them have passed."""
+    at = max(line["time_us"] for line in lines) + 1000
+    last = json.loads(json.dumps(LAST))
+    last["time_us"] = at
+    stamp = datetime.datetime.fromtimestamp(at / 1e6, datetime.timezone.utc)
+    last["commit"]["record"]["createdAt"] = stamp.isoformat()
+    return lines + [last]
 
 
 def shifted(path):
@@ -116,7 +131,11 @@ def check(vigie, what, lines, wire, drops):
             wait_until("some posts", lambda: total() > posts // 8)
             service.kill()
             service.start()
-            wait_until(f"{posts} posts", lambda: total() == posts, 90)
+            last = f"bluesky/at://{LAST['did']}/{POST}/last"
+            wait_until("the last post", lambda: any(
+                last in item[4] for item in service.items().values()), 90)
+            wait_until("the worker", lambda: service.metric("vigie_worker_lag_records") == 0)
+            wait_until(f"{posts} posts", lambda: total() == posts)
             service.stop()
             counted = sum(value for (dimension, series, measure, _), value in service.dump().items()
                           if (dimension, series, measure) == ("network", "bluesky", "mentions"))
@@ -132,11 +151,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
     vigie = parser.parse_args().vigie
-    check(vigie, "made stream", made_lines(), "v1", [60, 100, 37])
-    check(vigie, "made stream", made_lines(), "v2", [60, 100, 37])
+    check(vigie, "made stream", ended(made_lines()), "v1", [60, 100, 37])
+    check(vigie, "made stream", ended(made_lines()), "v2", [60, 100, 37])
     captured = os.path.join(SAMPLES, "wire", "bluesky", "jetstream-v1-window.jsonl")
     if os.path.exists(captured):
-        check(vigie, "captured stream", shifted(captured), "v1", [40, 50])
+        check(vigie, "captured stream", ended(shifted(captured)), "v1", [40, 50])
     else:
         print("skipped: captured stream: no samples")
 

@@ -1,5 +1,6 @@
 """A running vigie for a test: its own config, data and port; nothing of it stays."""
 import atexit
+import contextlib
 import json
 import os
 import re
@@ -64,7 +65,6 @@ class Service:
     def end(self):
         if self.process is not None and self.process.poll() is None:
             self.kill()
-            print("the service said:\n" + self.tail(), file=sys.stderr)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -142,5 +142,15 @@ def equal(what, found, expected):
     print(f"ok   {what}: {len(expected)} values equal", flush=True)
 
 
+@contextlib.contextmanager
 def scratch():
-    return tempfile.TemporaryDirectory(prefix="vigie-test-")
+    """A directory for one test. One that fails shows what its service said last."""
+    with tempfile.TemporaryDirectory(prefix="vigie-test-") as directory:
+        try:
+            yield directory
+        except BaseException:
+            log = os.path.join(directory, "vigie.log")
+            if os.path.exists(log):
+                with open(log, encoding="utf-8", errors="replace") as lines:
+                    print("the service said:\n" + lines.read()[-2000:], file=sys.stderr)
+            raise

@@ -154,6 +154,7 @@ Time RecordClock::now() {
     started_ = true;
     base_ = wall_();
     base_monotonic_ = monotonic;
+    slewed_at_ = monotonic;
     return base_;
   }
   const microseconds elapsed = monotonic - base_monotonic_;
@@ -165,8 +166,13 @@ Time RecordClock::now() {
     ++steps_;
     return base_ + elapsed + slewed_;
   }
-  const microseconds room = elapsed / 1000 + microseconds{1};
-  slewed_ = std::clamp(gap, -room, room);
+  // The rate is of the time since the last move, however long the clock has run. What is too little
+  // for a microsecond adds up.
+  const microseconds room = (monotonic - slewed_at_) / 1000;
+  if (room > microseconds{0}) {
+    slewed_ += std::clamp(wanted, -room, room);
+    slewed_at_ = monotonic;
+  }
   return base_ + elapsed + slewed_;
 }
 

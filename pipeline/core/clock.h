@@ -57,6 +57,7 @@ class RecordClock {
   Time base_{};
   std::chrono::microseconds base_monotonic_{};
   std::chrono::microseconds slewed_{};
+  std::chrono::microseconds slewed_at_{};  // monotonic
   std::chrono::microseconds followed_gap_{};
   std::uint64_t steps_ = 0;
 };

@@ -141,8 +141,9 @@ std::int64_t version_of(const Mention& mention);
 // author's name, followers and verified. XXH3 of the fields; stable over machines and builds.
 std::uint64_t content_hash(const Mention& mention);
 
-// The largest JSON text that may be a mention.
+// The largest JSON text that may be a mention, and the largest with what was decided about it.
 constexpr std::size_t kMaxMentionBytes = std::size_t{512} * 1024;
+constexpr std::size_t kMaxStoredMentionBytes = std::size_t{1024} * 1024;
 
 // Appends the mention as one JSON object without a line end, first its format version (`"v":1`).
 // Fields that are not told are left out.
@@ -158,8 +159,9 @@ class MentionReader {
 
   // Fails with Invalid and a message that names the field and what was expected (or where the JSON
   // breaks). Unknown fields are dropped. Checks the whole text: JSON, UTF-8, types, ranges,
-  // required fields of the op. Texts over kMaxMentionBytes are refused.
-  Result<Mention> read(std::string_view json);
+  // required fields of the op. Texts over `max_bytes` are refused, and a format version (`"v"`)
+  // other than 1; none at all is the first.
+  Result<Mention> read(std::string_view json, std::size_t max_bytes = kMaxMentionBytes);
 
  private:
   struct Impl;

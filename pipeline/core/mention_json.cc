@@ -21,6 +21,9 @@ constexpr std::int64_t kMaxCount = std::int64_t{1} << 53;
 // Text and names are bounded by the record; lists are bounded so that one mention cannot fan out
 // into unbounded counters.
 constexpr std::size_t kMaxListItems = 1000;
+constexpr std::int64_t kFormat = 1;
+// Minutes since the epoch stay far within 32 bits.
+constexpr Time kEndOfTime{std::chrono::sys_days{std::chrono::year{6000} / 1 / 1}};
 
 std::string_view type_name(element_type type) {
   switch (type) {
@@ -98,6 +101,10 @@ class Fields {
     out = parse_time(text);
     if (!out) {
       say(fmt::format("{}: expected an RFC 3339 time with offset, found \"{}\"", field,
+                      text.substr(0, 64)));
+    }
+    if (out && *out >= kEndOfTime) {
+      say(fmt::format("{}: expected a time before the year 6000, found \"{}\"", field,
                       text.substr(0, 64)));
     }
   }
@@ -251,6 +258,10 @@ void read_field(Fields& fields, std::string_view key, element value, Mention& me
   if (key == "campaign") return fields.string(key, value, mention.campaign);
   if (key == "ambassador") return fields.string(key, value, mention.ambassador);
   if (key == "conversion") return read_conversion(fields, value, mention.conversion);
+  if (key == "v") {
+    std::optional<std::int64_t> format;
+    return fields.integer(key, value, kFormat, kFormat, "format version 1", format);
+  }
 }
 
 // What each op cannot do without.
@@ -390,10 +401,10 @@ MentionReader::~MentionReader() = default;
 MentionReader::MentionReader(MentionReader&&) noexcept = default;
 MentionReader& MentionReader::operator=(MentionReader&&) noexcept = default;
 
-Result<Mention> MentionReader::read(std::string_view json) {
-  if (json.size() > kMaxMentionBytes) {
+Result<Mention> MentionReader::read(std::string_view json, std::size_t max_bytes) {
+  if (json.size() > max_bytes) {
     return fail(Code::Invalid,
-                fmt::format("expected at most {} bytes, found {}", kMaxMentionBytes, json.size()));
+                fmt::format("expected at most {} bytes, found {}", max_bytes, json.size()));
   }
   element root;
   // The parser copies the text into a padded buffer of its own.
@@ -421,7 +432,7 @@ Result<Mention> MentionReader::read(std::string_view json) {
 
 void append_json(std::string& out, const Mention& mention) {
   FieldWriter fields(out);
-  fields.json().begin_object().field("v", std::int64_t{1});
+  fields.json().begin_object().field("v", kFormat);
   fields.text("network", mention.network);
   fields.text("id", mention.id);
   if (mention.op != Op::Create) fields.json().field("op", name(mention.op));

@@ -122,6 +122,35 @@ TEST(RecordClock, SlewsDriftByAMillisecondASecond) {
   EXPECT_EQ(clock.steps(), 0U);
 }
 
+TEST(RecordClock, SlewsAsSlowlyAfterADayAsAtItsStart) {
+  Clocks clocks;
+  RecordClock clock = clocks.make();
+  clock.now();
+  clocks.pass(24h);
+  const Time before = clock.now();
+
+  clocks.wall -= 45s;
+  clocks.pass(10s);
+
+  EXPECT_EQ(clock.now(), before + 10s - 10ms);
+  EXPECT_EQ(clock.steps(), 0U);
+}
+
+TEST(RecordClock, SlewsWhenItIsAskedMoreOftenThanAMillisecondApart) {
+  Clocks clocks;
+  RecordClock clock = clocks.make();
+  const Time start = clock.now();
+  clocks.wall += 30s;
+
+  Time now = start;
+  for (int i = 0; i < 10'000; ++i) {
+    clocks.pass(100us);
+    now = clock.now();
+  }
+
+  EXPECT_EQ(now, start + 1s + 1ms);
+}
+
 TEST(RecordClock, NeverGoesBackWhenTheWallClockIsSlow) {
   Clocks clocks;
   RecordClock clock = clocks.make();

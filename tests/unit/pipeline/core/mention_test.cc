@@ -250,5 +250,19 @@ TEST(Names, ReadBackAsThemselves) {
   EXPECT_FALSE(parse_kind(""));
 }
 
+TEST(MentionReader, RefusesAnotherFormatVersionAndTimesThatNoBucketCanHold) {
+  const auto read = [](std::string_view member) {
+    std::string json = R"({"network":"x","id":"1","kind":"post","author":{"id":"a"},)";
+    json.append(R"("created_at":"2026-06-03T06:00:00Z",)").append(member).append("}");
+    const auto mention = MentionReader().read(json);
+    return mention ? std::string("good") : mention.error().message;
+  };
+
+  EXPECT_EQ(read(R"("v":1)"), "good");
+  EXPECT_NE(read(R"("v":2)").find("v: expected format version 1"), std::string::npos);
+  EXPECT_EQ(read(R"("edited_at":"5999-12-31T23:59:59Z")"), "good");
+  EXPECT_NE(read(R"("edited_at":"6000-01-01T00:00:00Z")").find("edited_at"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace vigie

@@ -11,7 +11,6 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -20,8 +19,6 @@ namespace {
 
 constexpr std::array<const char*, kSpaces> kFamilies = {"meta",     "log",     "latest", "ledger",
                                                         "counters", "authors", "queues"};
-// Log keys begin with version, topic and partition; see pipeline/log.
-constexpr std::size_t kLogPartitionBytes = 4;
 // Raised when the grammar of any space changes in a way that an older program cannot read.
 constexpr std::string_view kFormat = "1";
 constexpr std::string_view kFormatKey =
@@ -163,11 +160,6 @@ struct Store::Impl {
     // memtable's skip list.
     family.memtable_prefix_bloom_size_ratio = 0.05;
     family.memtable_whole_key_filtering = true;
-    // Offsets of a partition only grow: the place after its last record is where the next one goes.
-    if (space == Space::Log) {
-      family.memtable_insert_with_hint_prefix_extractor.reset(
-          rocksdb::NewFixedPrefixTransform(kLogPartitionBytes));
-    }
     family.periodic_compaction_seconds = 6 * 3600;
     if (options.drop && (space == Space::Ledger || space == Space::Counters ||
                          space == Space::Authors || space == Space::Latest)) {

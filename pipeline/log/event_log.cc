@@ -62,7 +62,7 @@ std::string latest_value(Partition partition, std::int64_t stamp, std::string_vi
 Result<std::optional<std::string>> stored_tagged(const Store& store, std::string_view key) {
   auto stored = store.get(Space::Latest, latest_key(Topic::Tagged, key));
   if (!stored || !*stored) return stored;
-  if ((*stored)->size() < kLatestHead) {
+  if ((*stored)->size() < kLatestHead || (*stored)->front() != '\x01') {
     return fail(Code::Corrupt, "tagged: a stored record is damaged");
   }
   return (*stored)->substr(kLatestHead);

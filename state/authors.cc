@@ -1,10 +1,12 @@
 // Authors: 0x01 'f' author:16                                  -> 0x01 first_seen:i64 microseconds
 //          0x01 'h' partition:u16 author:16                    -> 0x01        (hidden)
-//          0x01 'i' partition:u16 author:16 network/id         -> 0x01        (index of messages)
+//          0x01 'i' partition:u16 author:16 network/id         -> 0x01 week:u32 (index of messages)
 //          0x01 's' partition:u16 dimension:u8 id:text hour:u32 -> 0x01 full:u8 count:varint
 //          (author:u64 messages:varint)*
 //
-// `hour` has its sign bit turned. A set with `full` = 1 stands for more than it names; its counts
+// `hour` has its sign bit turned. `week` is the one in which the message's ledger record expires,
+// in whole weeks since the epoch: a record that lives on by its engagement seldom rewrites the row.
+// A set with `full` = 1 stands for more than it names; its counts
 // are not kept.
 #include "state/authors.h"
 
@@ -80,6 +82,21 @@ std::optional<AuthorSet> decode_set(std::string_view value) {
   return set;
 }
 
+std::vector<std::uint64_t> first_authors(const AuthorSet& set) {
+  std::vector<std::uint64_t> out;
+  for (const auto& [author, count] : set.messages) {
+    if (out.size() == Cut::kAuthors) break;
+    out.push_back(author);
+  }
+  return out;
+}
+
+constexpr Minute kWeek = 7 * 24 * 60;
+
+std::uint32_t index_week(Minute expires) {
+  return static_cast<std::uint32_t>(std::max(expires, 0) / kWeek);
+}
+
 }  // namespace
 
 struct Authors::Impl {
@@ -134,8 +151,16 @@ void Authors::forget(const AuthorKey& author) {
   impl_->pending[first_key(author)] = std::nullopt;
 }
 
-void Authors::add_message(Partition partition, const AuthorKey& author, const std::string& key) {
-  impl_->pending[partition_key('i', partition, author).append(key)] = std::string(1, kVersion);
+void Authors::add_message(Partition partition, const AuthorKey& author, const std::string& key,
+                          Minute expires) {
+  std::string value(1, kVersion);
+  put_fixed(value, index_week(expires));
+  impl_->pending[partition_key('i', partition, author).append(key)] = std::move(value);
+}
+
+void Authors::move_message(Partition partition, const AuthorKey& author, const std::string& key,
+                           Minute from, Minute to) {
+  if (index_week(from) != index_week(to)) add_message(partition, author, key, to);
 }
 
 void Authors::remove_message(Partition partition, const AuthorKey& author, const std::string& key) {
@@ -162,6 +187,33 @@ void Authors::count(Partition partition, const Series& series, Hour hour, const 
   addition.series = series;
   addition.hour = hour;
   addition.deltas[short_author(author)] += delta;
+}
+
+Result<void> Authors::read_sets(Partition partition, Hour from,
+                                const std::function<void(const SetChange&)>& visit) const {
+  std::string prefix{kVersion, 's'};
+  put_fixed(prefix, static_cast<std::uint16_t>(number(partition)));
+  bool damaged = false;
+  auto scanned = impl_->store.scan(
+      Space::Authors, prefix, prefix_end(prefix),
+      [&](std::string_view key, std::string_view value) {
+        ByteReader bytes(key.substr(prefix.size()));
+        SetChange read;
+        read.partition = partition;
+        read.series.dimension = static_cast<Dimension>(bytes.fixed<std::uint8_t>());
+        read.series.id = bytes.text();
+        read.hour = static_cast<Hour>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
+        if (bytes.ok() && read.hour < from) return true;
+        const auto set = decode_set(value);
+        damaged = !set || !bytes.ok() || !bytes.at_end();
+        if (damaged) return false;
+        read.authors = first_authors(*set);
+        visit(read);
+        return true;
+      });
+  if (!scanned) return scanned;
+  if (damaged) return fail(Code::Corrupt, "authors: a stored set is damaged");
+  return {};
 }
 
 void Authors::settled() {
@@ -209,10 +261,7 @@ Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
     change.partition = addition.partition;
     change.series = addition.series;
     change.hour = addition.hour;
-    for (const auto& [author, count] : set.messages) {
-      if (change.authors.size() == Cut::kAuthors) break;
-      change.authors.push_back(author);
-    }
+    change.authors = first_authors(set);
     if (set.messages.empty()) {
       batch.erase(Space::Authors, key);
     } else {
@@ -224,8 +273,15 @@ Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
   return changes;
 }
 
-bool author_row_expired(std::string_view key, Time stream_time) {
-  if (key.size() < 6 || key[1] != 's') return false;
+bool author_row_expired(std::string_view key, std::string_view value, Time stream_time) {
+  if (key.size() < 6) return false;
+  if (key[1] == 'i') {
+    ByteReader bytes(value);
+    const bool known = bytes.fixed<char>() == kVersion;
+    const auto week = bytes.fixed<std::uint32_t>();
+    return known && bytes.ok() && Time{std::chrono::weeks{week + 1}} <= stream_time;
+  }
+  if (key[1] != 's') return false;
   ByteReader bytes(key.substr(key.size() - 4));
   const auto hour = static_cast<Hour>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
   return counter_expired(Granularity::Hour, hour, stream_time);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,12 @@ class Authors {
   void forget(const AuthorKey& author);
 
   // Index of messages. `messages_of` does not see pending changes: flush and write before.
-  void add_message(Partition partition, const AuthorKey& author, const std::string& key);
+  // A row vanishes some time in the week after the message's ledger record has expired;
+  // `move_message` tells of a record that lives on.
+  void add_message(Partition partition, const AuthorKey& author, const std::string& key,
+                   Minute expires);
+  void move_message(Partition partition, const AuthorKey& author, const std::string& key,
+                    Minute from, Minute to);
   void remove_message(Partition partition, const AuthorKey& author, const std::string& key);
   Result<std::vector<std::string>> messages_of(Partition partition, const AuthorKey& author) const;
 
@@ -52,6 +58,9 @@ class Authors {
   // Puts the changed sets into `batch`; sorted by key. A batch may be flushed several times before
   // it is written; what was flushed is remembered until `settled`.
   Result<std::vector<SetChange>> flush_sets(StoreBatch& batch);
+  // The stored sets of a partition, from an hour on.
+  Result<void> read_sets(Partition partition, Hour from,
+                         const std::function<void(const SetChange&)>& visit) const;
   // Puts every other change into `batch` and forgets them.
   void flush_rows(StoreBatch& batch);
   // The batch that flushes went into is written: the store has everything.
@@ -63,6 +72,6 @@ class Authors {
 };
 
 // Whether a stored row is past its keeping, for the store's compaction.
-bool author_row_expired(std::string_view key, Time stream_time);
+bool author_row_expired(std::string_view key, std::string_view value, Time stream_time);
 
 }  // namespace vigie

@@ -1,8 +1,14 @@
 // A cut as JSON:
 //   {"v":1,"partition":0,"minute":29500000,"whole":false,
 //    "values":[["theme","delivery","m",29500000,12],...],
-//    "authors":[["theme","delivery",491666,["00f1...",...]],...]}
+//    "authors":[["theme","delivery",491666,["00f1...",...]],...],
+//    "more":true}
+// `more` is there when another part of the same cut follows.
 #include "state/cut.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -13,6 +19,9 @@ namespace vigie {
 namespace {
 
 constexpr std::string_view kPrefix = "~cut/";
+// Rows of one part. With ids of 128 bytes, values take under 400 KB and authors under 350 KB.
+constexpr std::size_t kValuesInPart = 2000;
+constexpr std::size_t kAuthorsInPart = 200;
 
 Error damaged() {
   return {Code::Corrupt, "cut: a stored record is damaged"};
@@ -80,15 +89,13 @@ bool read_rows(simdjson::dom::element root, std::string_view field, std::vector<
 
 }  // namespace
 
-std::string cut_key(Partition partition, Minute minute) {
-  return fmt::format("{}{}/{}", kPrefix, number(partition), minute);
-}
-
 bool is_cut_key(std::string_view key) {
   return key.starts_with(kPrefix);
 }
 
-void append_json(std::string& out, const Cut& cut) {
+namespace {
+
+void append_json(std::string& out, const Cut& cut, bool more) {
   JsonWriter json(out);
   json.begin_object().field("v", std::int64_t{1});
   json.field("partition", std::int64_t{number(cut.partition)});
@@ -106,16 +113,64 @@ void append_json(std::string& out, const Cut& cut) {
     for (const std::uint64_t author : authors.authors) json.string(fmt::format("{:016x}", author));
     json.end_array().end_array();
   }
-  json.end_array().end_object();
+  json.end_array();
+  if (more) json.field("more", true);
+  json.end_object();
 }
 
-Result<Cut> parse_cut(std::string_view text) {
+template <class T>
+std::vector<T> rows(const std::vector<T>& all, std::size_t part, std::size_t size) {
+  const auto place = [&](std::size_t at) {
+    return all.begin() + static_cast<std::ptrdiff_t>(std::min(at, all.size()));
+  };
+  return {place(part * size), place((part + 1) * size)};
+}
+
+}  // namespace
+
+std::vector<CutRecord> cut_records(const Cut& cut) {
+  const auto parts_of = [](std::size_t count, std::size_t size) {
+    return (count + size - 1) / size;
+  };
+  const std::size_t parts = std::max<std::size_t>({1, parts_of(cut.values.size(), kValuesInPart),
+                                                   parts_of(cut.authors.size(), kAuthorsInPart)});
+  std::vector<CutRecord> records;
+  for (std::size_t part = 0; part < parts; ++part) {
+    Cut some{.partition = cut.partition, .minute = cut.minute, .whole = cut.whole};
+    some.values = rows(cut.values, part, kValuesInPart);
+    some.authors = rows(cut.authors, part, kAuthorsInPart);
+    CutRecord& record = records.emplace_back();
+    record.key = fmt::format("{}{}/{}", kPrefix, number(cut.partition), cut.minute);
+    if (part > 0) record.key += fmt::format("/{}", part);
+    append_json(record.json, some, part + 1 < parts);
+  }
+  return records;
+}
+
+std::optional<Cut> CutJoiner::add(CutPart part) {
+  const auto begun = begun_.find(part.cut.partition);
+  if (begun != begun_.end() && begun->second.minute == part.cut.minute) {
+    Cut& cut = begun->second;
+    std::ranges::move(part.cut.values, std::back_inserter(cut.values));
+    std::ranges::move(part.cut.authors, std::back_inserter(cut.authors));
+    part.cut = std::move(cut);
+  }
+  // The beginning of a cut whose end never came is of a worker that wrote it anew.
+  begun_.erase(part.cut.partition);
+  if (!part.more) return std::move(part.cut);
+  begun_.emplace(part.cut.partition, std::move(part.cut));
+  return std::nullopt;
+}
+
+Result<CutPart> parse_cut_part(std::string_view text) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (parser.parse(text.data(), text.size(), true).get(root) != simdjson::SUCCESS) {
     return std::unexpected(damaged());
   }
-  Cut cut;
+  CutPart read;
+  Cut& cut = read.cut;
+  if (root["more"].get(read.more) != simdjson::SUCCESS) read.more = false;
   std::int64_t version = 0;
   std::int64_t partition = 0;
   std::int64_t minute = 0;
@@ -129,7 +184,7 @@ Result<Cut> parse_cut(std::string_view text) {
   }
   cut.partition = Partition{static_cast<std::int32_t>(partition)};
   cut.minute = static_cast<Minute>(minute);
-  return cut;
+  return read;
 }
 
 }  // namespace vigie

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,8 @@ struct Cut {
     std::vector<std::uint64_t> authors;
   };
   static constexpr std::size_t kAuthors = 64;
+  // The longest window a detector looks at: minutes are told this far back from the cut before.
+  static constexpr Minute kMinutes = 60;
 
   Partition partition{};
   // The last minute that is over. Every minute after the partition's cut before, up to this one,
@@ -42,11 +46,32 @@ struct Cut {
   std::vector<Authors> authors;
 };
 
-// As a record of `counters`: its key, unique for each cut, and its JSON.
-std::string cut_key(Partition partition, Minute minute);
+// As records of `counters`. The first cut after a start tells everything, so a cut may take several
+// records, each far below what a log takes: they follow one another, and all but the last say that
+// more follows.
+struct CutRecord {
+  std::string key;  // unique for each part of each cut
+  std::string json;
+};
+std::vector<CutRecord> cut_records(const Cut& cut);
 bool is_cut_key(std::string_view key);
-void append_json(std::string& out, const Cut& cut);
-Result<Cut> parse_cut(std::string_view json);
+
+struct CutPart {
+  Cut cut;
+  bool more = false;
+};
+Result<CutPart> parse_cut_part(std::string_view json);
+
+// Puts the parts of one partition's cuts together.
+class CutJoiner {
+ public:
+  // The whole cut, once its last part is there.
+  std::optional<Cut> add(CutPart part);
+  bool waits() const { return !begun_.empty(); }
+
+ private:
+  std::map<Partition, Cut> begun_;
+};
 
 // Whether a dimension's series can raise an alert.
 constexpr bool raises_alerts(Dimension dimension) {

@@ -481,6 +481,12 @@ std::optional<QueueItem> Queues::item(std::string_view id) const {
   return found->second.item;
 }
 
+std::string Queues::queue_of(std::string_view id) const {
+  const std::shared_lock lock(impl_->mutex);
+  const auto found = impl_->conversations.find(std::string(id));
+  return found == impl_->conversations.end() ? "" : found->second.item.queue;
+}
+
 std::size_t Queues::open_items(std::string_view queue) const {
   const std::shared_lock lock(impl_->mutex);
   const auto of = impl_->lists.find(queue);

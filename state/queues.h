@@ -86,6 +86,8 @@ class Queues {
                     std::size_t limit) const;
 
   std::optional<QueueItem> item(std::string_view id) const;
+  // The queue an item is in; empty when there is no such item, or it has never been in one.
+  std::string queue_of(std::string_view id) const;
 
   // Open items of a queue.
   std::size_t open_items(std::string_view queue) const;

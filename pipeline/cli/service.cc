@@ -222,7 +222,7 @@ Result<void> Service::Impl::open_stores() {
       case Space::Counters:
         return counter_expired(key, stream_time);
       case Space::Authors:
-        return author_row_expired(key, stream_time);
+        return author_row_expired(key, value, stream_time);
       case Space::Latest:
         return !embedded && latest_expired(key, value, stream_time);
       default:
@@ -394,6 +394,8 @@ void Service::Impl::run_alerting() {
 void Service::Impl::run_view() {
   while (!stopping) {
     auto stepped = view->step(kStationWait);
+    // Where no worker tells how far the stream has come, what the view has folded does.
+    if (!roles.worker) horizon = view->as_of().time_since_epoch().count();
     if (stepped) continue;
     if (embedded || stepped.error().code != Code::Unavailable) return give_up(stepped.error());
     spdlog::warn("view error=\"{}\" action=retry", stepped.error().message);
@@ -425,8 +427,8 @@ void Service::Impl::watch_rules(bool asked, prometheus::Family<prometheus::Gauge
     reloads.Add({{"result", "unchanged"}}).Increment();
   }
   const std::lock_guard lock(mutex);
-  // A file that stays bad is told once, not every second.
-  if (!reloaded || *reloaded == RulesSource::Reload::Changed || asked) rules_trouble = trouble;
+  // A file that stays bad is told once, not every second; one that was put right is forgiven.
+  if (!reloaded || *reloaded != RulesSource::Reload::Unchanged) rules_trouble = trouble;
 }
 
 // Ticks, the rule file, and gauges that nobody else owns; once a second.

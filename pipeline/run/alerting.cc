@@ -2,6 +2,7 @@
 #include "pipeline/run/alerting.h"
 
 #include <map>
+#include <optional>
 
 #include <prometheus/counter.h>
 #include <prometheus/registry.h>
@@ -28,6 +29,7 @@ struct Alerting::Impl {
   std::map<Partition, Offset> next;
   int unsaved = 0;
   std::vector<Record> outputs;
+  CutJoiner joiner;
 
   Result<void> save();
 };
@@ -67,7 +69,8 @@ Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
     alerts.Add(
         {{"kind", std::string(name(AlertKind::Surge))}, {"state", std::string(name(state))}});
   }
-  auto impl = std::make_unique<Impl>(Impl{log, alerts, std::move(detector), nullptr, {}, 0, {}});
+  auto impl =
+      std::make_unique<Impl>(Impl{log, alerts, std::move(detector), nullptr, {}, 0, {}, {}});
   ReadOptions read;
   read.group = "alerts";
   auto reader = log.read(Topic::Counters, read, store);
@@ -82,8 +85,10 @@ Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
   for (const LogRecord& record : *polled) {
     impl_->next[record.partition] = record.offset + 1;
     if (!is_cut_key(record.key) || !record.value) continue;
-    auto cut = parse_cut(*record.value);
-    if (!cut) return std::unexpected(std::move(cut.error()));
+    auto part = parse_cut_part(*record.value);
+    if (!part) return std::unexpected(std::move(part.error()));
+    const std::optional<Cut> cut = impl_->joiner.add(std::move(*part));
+    if (!cut) continue;
     ++impl_->unsaved;
     for (const Alert& alert : impl_->detector.fold(*cut)) {
       Record out;
@@ -97,6 +102,8 @@ Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
       impl_->outputs.push_back(std::move(out));
     }
   }
+  // A cut of which a part is still to come is read from its first part again after a restart.
+  if (impl_->joiner.waits()) return polled->size();
   if (!impl_->outputs.empty() || impl_->unsaved >= kSaveEvery) {
     auto saved = impl_->save();
     if (!saved) return std::unexpected(std::move(saved.error()));

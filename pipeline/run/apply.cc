@@ -76,7 +76,11 @@ Result<void> Apply::load() {
   auto stored = store_.get(Space::Meta, stream_key(partition_));
   if (!stored) return std::unexpected(std::move(stored.error()));
   if (*stored) {
-    stream_time_ = Time{std::chrono::microseconds{ByteReader(**stored).fixed<std::int64_t>()}};
+    ByteReader bytes(**stored);
+    stream_time_ = Time{std::chrono::microseconds{bytes.fixed<std::int64_t>()}};
+    if (!bytes.ok() || !bytes.at_end()) {
+      return fail(Code::Corrupt, "worker: a partition's stream time is damaged");
+    }
   }
   return {};
 }
@@ -249,18 +253,21 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
       output(Topic::Authors, hex(author), authors_json(seen_at));
     }
   }
+  const Minute expires = expires_after(stream_time_, kLedgerKept);
   // A row that was hidden before it matched knows no author.
   if (!live || !old->kept || old->author != author) {
     auto hidden = authors_.hidden(partition_, author);
     if (!hidden) return std::unexpected(std::move(hidden.error()));
     record.hidden_author = *hidden;
     if (live) authors_.remove_message(partition_, old->author, key_of(mention));
-    authors_.add_message(partition_, author, key_of(mention));
+    authors_.add_message(partition_, author, key_of(mention), expires);
+  } else {
+    authors_.move_message(partition_, author, key_of(mention), old->expires, expires);
   }
   const Decision decision = decide(rules, mention, verdict);
   record.version = version_of(mention);
   record.content = content_hash(mention);
-  record.expires = expires_after(stream_time_, kLedgerKept);
+  record.expires = expires;
   record.kind = mention.kind.value_or(Kind::Post);
   record.network = mention.network;
   record.conversation = conversation_key_of(mention);
@@ -302,6 +309,7 @@ void Apply::take_engagement(const Mention& mention, const std::string& key, Time
   LedgerRecord record = old;
   if (!take_snapshot(record, mention.engagement, seen_at, expiry())) return;
   record.expires = std::max(record.expires, expires_after(stream_time_, kLedgerKept));
+  authors_.move_message(partition_, old.author, key, old.expires, record.expires);
   const LedgerRecord before = old;
   replace(key, &before, std::move(record));
 }
@@ -381,7 +389,7 @@ Result<void> Apply::change_visibility(const std::string& key, const LedgerRecord
   auto value = tagged_value(key);
   if (!value) return std::unexpected(std::move(value.error()));
   if (!*value) return {};
-  auto mention = MentionReader().read(**value);
+  auto mention = MentionReader().read(**value, kMaxStoredMentionBytes);
   if (!mention) {
     return fail(Code::Corrupt, "tagged: a stored record is damaged: " + mention.error().message);
   }
@@ -454,7 +462,11 @@ void Apply::emit_conversation(const std::string& key, const Mention& mention,
   event.conversation = record.conversation;
   event.seen_at = seen_at;
   event.message.key = key;
-  event.message.event_time = event_time(mention, mention.seen_at.value_or(seen_at));
+  // The first record fixes the minute; an edit whose receipt would give another one keeps its
+  // place.
+  const Time event_at = event_time(mention, mention.seen_at.value_or(seen_at));
+  event.message.event_time =
+      minute_of(event_at) == record.event_minute ? event_at : start_of_minute(record.event_minute);
   event.message.inbound = record.queued();
   event.message.author_handle = mention.author.handle;
   if (record.queued()) {

@@ -143,10 +143,12 @@ Result<void> ConnectorRunner::Impl::session(const std::stop_token& stop) {
     count_gaps();
     if (!batch) return std::unexpected(std::move(batch.error()));
     const std::size_t size = batch->items.size();
-    if (size > 0 || !batch->cursor.empty()) {
+    const bool moved = !batch->cursor.empty() && batch->cursor != *cursor;
+    if (size > 0 || moved) {
       auto accepted =
           ingest.accept(options.name, std::move(batch->items), batch->cursor, options.ingest);
       if (!accepted) return std::unexpected(std::move(accepted.error()));
+      if (!batch->cursor.empty()) *cursor = batch->cursor;
       backoff = milliseconds{0};
       pace(size, stop);
     }

@@ -1,6 +1,7 @@
 #include "pipeline/run/ingest.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -18,23 +19,64 @@
 namespace vigie {
 namespace {
 
-std::string cursor_json(const std::string& cursor) {
+// A record of `cursors`: {"v":1,"cursor":"...","seen_at":"..."}. `seen_at` is the last stamp of a
+// source that brings its own time: stamps go on from there.
+struct SavedCursor {
+  std::string cursor;
+  std::optional<Time> seen_at;
+};
+
+std::string cursor_json(const SavedCursor& saved) {
   std::string out;
   JsonWriter json(out);
-  json.begin_object().field("v", std::int64_t{1}).field("cursor", cursor).end_object();
+  json.begin_object().field("v", std::int64_t{1}).field("cursor", saved.cursor);
+  if (saved.seen_at) json.field("seen_at", format_time(*saved.seen_at));
+  json.end_object();
   return out;
 }
 
-Result<std::string> parse_cursor(std::string_view connector, std::string_view text) {
+Result<SavedCursor> parse_cursor(std::string_view connector, std::string_view text) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
+  std::int64_t version = 0;
   std::string_view cursor;
   if (parser.parse(text.data(), text.size(), true).get(root) != simdjson::SUCCESS ||
+      root["v"].get(version) != simdjson::SUCCESS || version != 1 ||
       root["cursor"].get(cursor) != simdjson::SUCCESS) {
-    return fail(Code::Corrupt, fmt::format("cursors: the record of {} is damaged", connector));
+    return fail(Code::Corrupt, fmt::format("cursors: the record of {} is damaged, or of a newer "
+                                           "format",
+                                           connector));
   }
-  return std::string(cursor);
+  SavedCursor saved{std::string(cursor), std::nullopt};
+  std::string_view seen_at;
+  if (root["seen_at"].get(seen_at) == simdjson::SUCCESS) saved.seen_at = parse_time(seen_at);
+  return saved;
 }
+
+// Stamps the mentions of one call. Of a source that brings its own time, the last stamp is
+// remembered only once the mentions are durable: what is sent again gets the same stamps.
+class Stamps {
+ public:
+  Stamps(std::function<Time()> receipt, std::optional<Time> last_input)
+      : receipt_(std::move(receipt)), input_(last_input) {}
+
+  // The receipt, or what stands for it.
+  Time of(Mention& mention) {
+    if (!input_) {
+      mention.seen_at = receipt_();
+    } else if (!mention.seen_at) {
+      mention.seen_at = std::max(*input_, mention.created_at.value_or(*input_));
+    }
+    if (input_) input_ = mention.seen_at;
+    return *mention.seen_at;
+  }
+  Time of_unreadable() { return input_ ? *input_ : receipt_(); }
+  std::optional<Time> last_input() const { return input_; }
+
+ private:
+  std::function<Time()> receipt_;
+  std::optional<Time> input_;
+};
 
 void count_by_network(std::map<std::string, std::size_t>& counts, const Mention& mention) {
   ++counts[mention.network];
@@ -57,6 +99,7 @@ struct Ingest::Impl {
   prometheus::Family<prometheus::Counter>& mentions;
   prometheus::Family<prometheus::Counter>& dropped;
   prometheus::Family<prometheus::Counter>& dead_letters;
+  prometheus::Counter& clock_steps;
   prometheus::Histogram& seconds;
 
   Impl(EventLog& l, const RulesSource* r, RecordClock c, prometheus::Registry& registry)
@@ -76,6 +119,11 @@ struct Ingest::Impl {
                          .Name("vigie_ingest_deadletters_total")
                          .Help("Input that could not be read")
                          .Register(registry)),
+        clock_steps(prometheus::BuildCounter()
+                        .Name("vigie_clock_steps_total")
+                        .Help("Steps of the wall clock that record time did not follow")
+                        .Register(registry)
+                        .Add({})),
         seconds(prometheus::BuildHistogram()
                     .Name("vigie_ingest_seconds")
                     .Help("From receipt to the log")
@@ -95,30 +143,36 @@ struct Ingest::Impl {
     idle_matchers.push_back(std::move(matcher));
   }
 
-  Time stamp(std::string_view connector, Mention& mention, const IngestOptions& options);
+  Time receipt();
+  Time now();
   bool wanted(const Mention& mention, Matcher& matcher) const;
   void log_mention(Mention&& mention, std::vector<Record>& records);
 };
 
-// The receipt, or what stands for it.
-Time Ingest::Impl::stamp(std::string_view connector, Mention& mention,
-                         const IngestOptions& options) {
+Time Ingest::Impl::receipt() {
   const std::lock_guard lock(clock_mutex);
-  if (!options.time_from_input) {
-    mention.seen_at = clock.now();
-    return *mention.seen_at;
-  }
-  Time& last = last_input_time.try_emplace(std::string(connector)).first->second;
-  if (!mention.seen_at) mention.seen_at = std::max(last, mention.created_at.value_or(last));
-  last = *mention.seen_at;
-  return last;
+  return now();
+}
+
+// Under clock_mutex.
+Time Ingest::Impl::now() {
+  const std::uint64_t steps = clock.steps();
+  const Time time = clock.now();
+  clock_steps.Increment(static_cast<double>(clock.steps() - steps));
+  return time;
 }
 
 // Whether a rule of the set in force, or of the one that it has just replaced, may want it.
 bool Ingest::Impl::wanted(const Mention& mention, Matcher& matcher) const {
   if (mention.op != Op::Create || rules == nullptr) return true;
+  // Whether the author is new is decided by a worker; until then either may be.
   const auto keeps = [&](const std::shared_ptr<const RuleSet>& set) {
-    return set && is_kept(mention, matcher.match(*set, mention, {}));
+    if (!set) return false;
+    bool asked = false;
+    Matcher::Options options;
+    options.is_new_author = [&](const Mention&) { return asked = true; };
+    if (is_kept(mention, matcher.match(*set, mention, options))) return true;
+    return asked && is_kept(mention, matcher.match(*set, mention, {}));
   };
   return keeps(rules->current()) || keeps(rules->outgoing());
 }
@@ -154,17 +208,15 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
   records.reserve(items.size() + 1);
   std::map<std::string, std::size_t> networks;
   std::unique_ptr<Matcher> matcher = options.keep_matched ? impl_->borrow_matcher() : nullptr;
-  Time receipt{};
+  std::optional<Time> last_input;
+  if (options.time_from_input) {
+    const std::lock_guard lock(impl_->clock_mutex);
+    last_input = impl_->last_input_time.try_emplace(source).first->second;
+  }
+  Stamps stamps([this] { return impl_->receipt(); }, last_input);
   const auto reject = [&](const Undecodable& letter) {
-    if (receipt == Time{}) {
-      const std::lock_guard lock(impl_->clock_mutex);
-      const auto last = impl_->last_input_time.find(source);
-      receipt = !options.time_from_input               ? impl_->clock.now()
-                : last != impl_->last_input_time.end() ? last->second
-                                                       : Time{};
-    }
-    records.push_back(
-        dead_letter(impl_->log, source, letter.position, letter.reason, letter.bytes, receipt));
+    records.push_back(dead_letter(impl_->log, source, letter.position, letter.reason, letter.bytes,
+                                  stamps.of_unreadable()));
     ++outcome.dead_lettered;
   };
   for (Item& item : items) {
@@ -173,7 +225,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
       continue;
     }
     Mention& mention = std::get<Mention>(item);
-    receipt = impl_->stamp(connector, mention, options);
+    stamps.of(mention);
     mention.connector = source;
     const bool undetermined = mention.lang.empty() || mention.lang == "und";
     if (options.detect_lang && undetermined && !mention.text.empty()) {
@@ -188,9 +240,9 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
     const std::size_t first = records.size();
     impl_->log_mention(std::move(mention), records);
     if (records[first].value->size() > kMaxMentionBytes) {
-      const std::string bytes = std::move(*records[first].value);
+      const Record large = std::move(records[first]);
       records.resize(first);
-      reject({fmt::format("larger than {} bytes", kMaxMentionBytes), "", bytes});
+      reject({fmt::format("larger than {} bytes", kMaxMentionBytes), large.key, *large.value});
       continue;
     }
     ++outcome.logged;
@@ -205,7 +257,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
     saved.topic = Topic::Cursors;
     saved.key = source;
     saved.partition = partition_for(impl_->log, Topic::Cursors, saved.key);
-    saved.value = cursor_json(cursor);
+    saved.value = cursor_json({cursor, stamps.last_input()});
     records.push_back(std::move(saved));
   }
   if (!records.empty()) {
@@ -218,6 +270,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
     for (const Partition partition : touched) {
       impl_->last_record[static_cast<std::size_t>(number(partition))] = now;
     }
+    if (stamps.last_input()) impl_->last_input_time[source] = *stamps.last_input();
   }
   for (const auto& [network, n] : networks) {
     impl_->mentions.Add({{"connector", source}, {"network", network}})
@@ -245,7 +298,13 @@ Result<std::string> Ingest::cursor(std::string_view connector) {
   auto stored = impl_->log.latest(Topic::Cursors, connector);
   if (!stored) return std::unexpected(std::move(stored.error()));
   if (!*stored) return std::string();
-  return parse_cursor(connector, **stored);
+  auto saved = parse_cursor(connector, **stored);
+  if (!saved) return std::unexpected(std::move(saved.error()));
+  if (saved->seen_at) {
+    const std::lock_guard lock(impl_->clock_mutex);
+    impl_->last_input_time[std::string(connector)] = *saved->seen_at;
+  }
+  return std::move(saved->cursor);
 }
 
 Result<void> Ingest::tick(std::chrono::milliseconds idle) {
@@ -258,7 +317,7 @@ Result<void> Ingest::tick(std::chrono::milliseconds idle) {
     for (std::size_t i = 0; i < impl_->last_record.size(); ++i) {
       if (now - impl_->last_record[i] < idle) continue;
       impl_->last_record[i] = now;
-      tick.seen_at = impl_->clock.now();
+      tick.seen_at = impl_->now();
       Record record;
       record.topic = Topic::Mentions;
       record.partition = Partition{static_cast<std::int32_t>(i)};

@@ -52,7 +52,8 @@ class Ingest {
   // Makes the metrics of a connector exist at zero, so that its first drop shows as an increase.
   void announce(std::string_view connector);
 
-  // The saved cursor of a connector; empty when it has none.
+  // The saved cursor of a connector; empty when it has none. Stamps of a source that brings its own
+  // time go on from what was saved with it.
   Result<std::string> cursor(std::string_view connector);
 
   // Writes a tick into each partition that has had no record for `idle`, so that stream time moves

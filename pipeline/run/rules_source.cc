@@ -69,7 +69,7 @@ Result<RulesSource::Reload> RulesSource::reload(bool force) {
   for (const Diagnostic& diagnostic : compiled.diagnostics) warnings.push_back(format(diagnostic));
   const std::lock_guard lock(mutex_);
   warnings_ = std::move(warnings);
-  if (current_ && current_->version() == compiled.rules->version()) return Reload::Unchanged;
+  if (current_ && current_->version() == compiled.rules->version()) return Reload::SameVersion;
   outgoing_ = std::move(current_);
   current_ = std::move(compiled.rules);
   changed_at_ = std::chrono::steady_clock::now();

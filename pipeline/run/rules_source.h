@@ -26,9 +26,10 @@ class RulesSource {
   // Sources that drop unmatched mentions use both, so that none is lost on the way to the workers.
   std::shared_ptr<const RuleSet> outgoing() const;
 
-  enum class Reload : unsigned char { Unchanged, Changed };
-  // Reads the file again when it is not as it was; `force` reads it anyway. A failure keeps the old
-  // set.
+  // SameVersion: the text was read, and its rules are those in force.
+  enum class Reload : unsigned char { Unchanged, SameVersion, Changed };
+  // Reads the file again when it is not as it was (Unchanged); `force` reads it anyway. A failure
+  // keeps the old set.
   Result<Reload> reload(bool force);
 
   // Warnings of the last load that succeeded.

@@ -101,7 +101,7 @@ struct View::Impl {
   void fold_alert(const LogRecord& record);
   void fold_latest(Topic topic, const LogRecord& record, StoreBatch& batch);
   void fold_counter(const LogRecord& record, StoreBatch& batch);
-  void push(const QueueItem& item, const LogRecord& record);
+  void push(const LogRecord& record, const std::string& before);
   void advance(Time time);
 };
 
@@ -116,7 +116,16 @@ Result<void> View::Impl::add_source(Topic topic, Offset rewind) {
   for (std::int32_t i = 0; i < log.partitions(topic); ++i) {
     auto stored = store.get(Space::Meta, fold_key(topic, Partition{i}));
     if (!stored) return std::unexpected(std::move(stored.error()));
-    source.folded[Partition{i}] = *stored ? ByteReader(**stored).fixed<Offset>() : 0;
+    if (!*stored) {
+      source.folded[Partition{i}] = 0;
+      continue;
+    }
+    ByteReader bytes(**stored);
+    source.folded[Partition{i}] = bytes.fixed<Offset>();
+    if (!bytes.ok() || !bytes.at_end()) {
+      return fail(Code::Corrupt,
+                  fmt::format("view: the offset of {}/{} is damaged", info(topic).name, i));
+    }
   }
   sources.push_back(std::move(source));
   return {};
@@ -163,10 +172,12 @@ Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds w
 
 void View::Impl::fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch) {
   const std::string_view value = record.value.value_or("");
+  const std::string before = queues->queue_of(record.key);
   if (is_new) {
     auto applied = queues->apply(record.key, value, batch);
     if (!applied) spdlog::error("view topic=conversations error=\"{}\"", applied.error().message);
   }
+  push(record, before);
   auto parsed = parse_conversation_record(record.key, value);
   if (!parsed) return;
   advance(parsed->seen_at);
@@ -174,16 +185,21 @@ void View::Impl::fold_conversation(const LogRecord& record, bool is_new, StoreBa
     served_seconds.Observe(
         std::max(0.0, std::chrono::duration<double>(options.clock() - parsed->seen_at).count()));
   }
-  if (const auto item = queues->item(record.key)) push(*item, record);
 }
 
-void View::Impl::push(const QueueItem& item, const LogRecord& record) {
-  // Each feed moves on with every record, so that an id stands for the same moment in both.
-  const Offset next = record.offset + 1;
-  const bool is_social = item.queue == kQueues[0];
-  social.push(record.partition, next, is_social ? "item" : "", is_social ? summary_json(item) : "");
-  community.push(record.partition, next, is_social ? "" : "item",
-                 is_social ? "" : summary_json(item));
+// Each feed moves on with every record, so that an id stands for the same moment in both. The feed
+// of a queue that the item has left is told where it went.
+void View::Impl::push(const LogRecord& record, const std::string& before) {
+  const auto item = queues->item(record.key);
+  const std::string& queue = item && !item->queue.empty() ? item->queue : before;
+  for (std::size_t i = 0; i < kQueues.size(); ++i) {
+    std::string type;
+    if (item && queue == kQueues[i]) type = "item";
+    if (item && queue != kQueues[i] && before == kQueues[i]) type = "moved";
+    std::string data = type.empty() ? "" : summary_json(*item);
+    Feed& feed = i == 0 ? social : community;
+    feed.push(record.partition, record.offset + 1, std::move(type), std::move(data));
+  }
 }
 
 void View::Impl::fold_alert(const LogRecord& record) {
@@ -205,8 +221,8 @@ void View::Impl::fold_latest(Topic topic, const LogRecord& record, StoreBatch& b
 void View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
   if (is_cut_key(record.key)) {
     if (!record.value) return;
-    const auto cut = parse_cut(*record.value);
-    if (cut) advance(start_of_minute(cut->minute + 1));
+    const auto part = parse_cut_part(*record.value);
+    if (part && !part->more) advance(start_of_minute(part->cut.minute + 1));
     return;
   }
   if (record.value) {

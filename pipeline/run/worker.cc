@@ -63,8 +63,14 @@ class CutBuilder {
     cut.partition = partition;
     cut.minute = minute;
     cut.whole = std::exchange(whole, false);
-    for (auto& [key, value] : values_) cut.values.push_back(std::move(value));
-    for (auto& [key, authors] : authors_) cut.authors.push_back(std::move(authors));
+    const Minute oldest = std::min(last.value_or(minute), minute) - Cut::kMinutes;
+    for (auto& [key, value] : values_) {
+      const bool told = value.granularity == Granularity::Hour || value.bucket >= oldest;
+      if (told) cut.values.push_back(std::move(value));
+    }
+    for (auto& [key, authors] : authors_) {
+      if (authors.hour >= hour_of_minute(oldest)) cut.authors.push_back(std::move(authors));
+    }
     values_.clear();
     authors_.clear();
     last = minute;
@@ -213,28 +219,42 @@ Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
 Result<void> Worker::Impl::load_cut(Partition wanted, Owned& fresh) {
   auto stored = store.get(Space::Meta, cut_state_key(wanted));
   if (!stored) return std::unexpected(std::move(stored.error()));
-  if (*stored) fresh.cut.last = ByteReader(**stored).fixed<Minute>();
+  if (*stored) {
+    ByteReader bytes(**stored);
+    fresh.cut.last = bytes.fixed<Minute>();
+    if (!bytes.ok() || !bytes.at_end())
+      return fail(Code::Corrupt, "worker: the last cut is damaged");
+    auto read =
+        authors.read_sets(wanted, hour_of_minute(*fresh.cut.last - Cut::kMinutes),
+                          [&](const Authors::SetChange& change) { fresh.cut.changed(change); });
+    if (!read) return read;
+  }
   std::string prefix(1, '\x01');
   put_fixed(prefix, static_cast<std::uint16_t>(number(wanted)));
   const Time stream_time = fresh.apply->stream_time();
-  return store.scan(
-      Space::Counters, prefix, prefix_end(prefix),
-      [&](std::string_view key, std::string_view value) {
-        const auto parsed_key = parse_counter_key(key);
-        const auto measures = parse_counter_value(value);
-        if (!parsed_key || !measures) return true;
-        if (counter_expired(parsed_key->granularity, parsed_key->bucket, stream_time)) {
-          return true;
-        }
-        CounterBatch::Change change;
-        change.series = parsed_key->series;
-        change.granularity = parsed_key->granularity;
-        change.bucket = parsed_key->bucket;
-        change.value = *measures;
-        change.key = key;
-        fresh.cut.changed(change);
-        return true;
-      });
+  bool damaged = false;
+  auto scanned =
+      store.scan(Space::Counters, prefix, prefix_end(prefix),
+                 [&](std::string_view key, std::string_view value) {
+                   const auto parsed_key = parse_counter_key(key);
+                   const auto measures = parse_counter_value(value);
+                   damaged = !parsed_key || !measures;
+                   if (damaged) return false;
+                   if (counter_expired(parsed_key->granularity, parsed_key->bucket, stream_time)) {
+                     return true;
+                   }
+                   CounterBatch::Change change;
+                   change.series = parsed_key->series;
+                   change.granularity = parsed_key->granularity;
+                   change.bucket = parsed_key->bucket;
+                   change.value = *measures;
+                   change.key = key;
+                   fresh.cut.changed(change);
+                   return true;
+                 });
+  if (!scanned) return scanned;
+  if (damaged) return fail(Code::Corrupt, "counters: a stored value is damaged");
+  return {};
 }
 
 void Worker::Impl::parse(std::span<const LogRecord> records) {
@@ -299,6 +319,11 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   std::erase_if(self.owned, [&](const auto& entry) {
     return std::ranges::find(now, entry.first) == now.end();
   });
+  // All of them, so that the oldest stream time is that of every partition.
+  for (const Partition number : now) {
+    auto loaded = self.partition(number);
+    if (!loaded) return std::unexpected(std::move(loaded.error()));
+  }
   if (polled->empty()) return 0;
   const std::shared_ptr<const RuleSet> set = self.rules();
   self.parse(*polled);
@@ -400,13 +425,14 @@ Result<void> Worker::Impl::cut(Partition wanted, Minute minute, Effects& effects
   for (const CounterBatch::Change& change : *changes) mine.cut.changed(change);
   auto counted = count_authors(effects);
   if (!counted) return counted;
-  const Cut told = mine.cut.take(wanted, minute);
-  Record record;
-  record.topic = Topic::Counters;
-  record.partition = wanted;
-  record.key = cut_key(wanted, minute);
-  append_json(record.value.emplace(), told);
-  effects.outputs.push_back(std::move(record));
+  for (CutRecord& part : cut_records(mine.cut.take(wanted, minute))) {
+    Record record;
+    record.topic = Topic::Counters;
+    record.partition = wanted;
+    record.key = std::move(part.key);
+    record.value = std::move(part.json);
+    effects.outputs.push_back(std::move(record));
+  }
   keep_last(wanted, minute, effects.state);
   mine.cut.last_is_stored = true;
   return {};

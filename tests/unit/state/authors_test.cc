@@ -53,15 +53,63 @@ TEST(Authors, AreHiddenPerPartitionUntilShownAgain) {
 TEST(Authors, IndexTheirMessages) {
   ScratchStore store;
   Authors authors(*store);
-  authors.add_message(Partition{0}, author(1), "x/2");
-  authors.add_message(Partition{0}, author(1), "x/1");
-  authors.add_message(Partition{0}, author(2), "x/3");
-  authors.add_message(Partition{1}, author(1), "x/4");
+  authors.add_message(Partition{0}, author(1), "x/2", 9);
+  authors.add_message(Partition{0}, author(1), "x/1", 9);
+  authors.add_message(Partition{0}, author(2), "x/3", 9);
+  authors.add_message(Partition{1}, author(1), "x/4", 9);
   write(*store, authors);
   authors.remove_message(Partition{0}, author(1), "x/2");
   write(*store, authors);
 
   EXPECT_EQ(*authors.messages_of(Partition{0}, author(1)), std::vector<std::string>{"x/1"});
+}
+
+// Whether the only row of a store is past its keeping.
+bool row_expired(const Store& store, Time stream_time) {
+  bool expired = false;
+  const auto scanned =
+      store.scan(Space::Authors, "", "", [&](std::string_view key, std::string_view value) {
+        expired = author_row_expired(key, value, stream_time);
+        return true;
+      });
+  EXPECT_TRUE(scanned);
+  return expired;
+}
+
+TEST(Authors, AnIndexRowGoesInTheWeekAfterItsMessageExpires) {
+  constexpr Minute kWeek = 7 * 24 * 60;
+  ScratchStore store;
+  Authors authors(*store);
+  authors.add_message(Partition{0}, author(1), "x/1", 10 * kWeek + 5);
+  write(*store, authors);
+
+  EXPECT_FALSE(row_expired(*store, start_of_minute(11 * kWeek - 1)));
+  EXPECT_TRUE(row_expired(*store, start_of_minute(11 * kWeek)));
+
+  authors.move_message(Partition{0}, author(1), "x/1", 10 * kWeek + 5, 12 * kWeek);
+  write(*store, authors);
+  EXPECT_FALSE(row_expired(*store, start_of_minute(13 * kWeek - 1)));
+  EXPECT_TRUE(row_expired(*store, start_of_minute(13 * kWeek)));
+}
+
+TEST(AuthorSets, AreReadBackFromAnHourOn) {
+  ScratchStore store;
+  Authors authors(*store);
+  const Series theme{Dimension::Theme, "t"};
+  authors.count(Partition{0}, theme, 5, author(1), 1);
+  authors.count(Partition{0}, theme, 6, author(1), 1);
+  authors.count(Partition{0}, theme, 6, author(2), 1);
+  authors.count(Partition{1}, theme, 7, author(3), 1);
+  write(*store, authors);
+
+  std::vector<Authors::SetChange> sets;
+  ASSERT_TRUE(Authors(*store).read_sets(
+      Partition{0}, 6, [&](const Authors::SetChange& set) { sets.push_back(set); }));
+
+  ASSERT_EQ(sets.size(), 1U);
+  EXPECT_EQ(sets[0].series, theme);
+  EXPECT_EQ(sets[0].hour, 6);
+  EXPECT_EQ(sets[0].authors.size(), 2U);
 }
 
 TEST(AuthorSets, TakeBackWhatTheyCounted) {

@@ -501,5 +501,37 @@ TEST(Apply, ClicksConversionsAndReactionsAreNoMentions) {
   EXPECT_TRUE(world.outputs(Topic::Conversations).empty());
 }
 
+TEST(Apply, TheLargestMentionIsHiddenAndShownAgain) {
+  ApplyWorld world;
+  Mention mention = acme_mention("1", "acme is late ", kNow);
+  std::string json;
+  append_json(json, mention);
+  mention.text.append(kMaxMentionBytes - json.size(), 'x');
+  json.clear();
+  append_json(json, mention);
+  ASSERT_EQ(json.size(), kMaxMentionBytes);
+  world.give(mention);
+
+  world.give(acme_op(Op::Hide, "1", kNow));
+  EXPECT_EQ(world.everything(), 0);
+  world.give(acme_op(Op::Unhide, "1", kNow));
+  EXPECT_EQ(world.everything(), 1);
+}
+
+TEST(Apply, AnEditDoesNotMoveAMessageThatCountedAtItsReceipt) {
+  ApplyWorld world;
+  Mention ahead = acme_mention("1", "acme is late", kNow);
+  ahead.created_at = kNow + hours{1};
+  world.give(ahead);
+  ASSERT_EQ(conversation(world.outputs(Topic::Conversations)[0]).message.event_time, kNow);
+
+  Mention edited = update("1", "acme is very late", 2, kNow + minutes{30});
+  edited.created_at = kNow + hours{1};
+  world.give(edited);
+
+  ASSERT_EQ(world.outputs(Topic::Conversations).size(), 1U);
+  EXPECT_EQ(conversation(world.outputs(Topic::Conversations)[0]).message.event_time, kNow);
+}
+
 }  // namespace
 }  // namespace vigie

@@ -196,5 +196,20 @@ TEST_F(Running, ASilentSourceIsOpenedAgain) {
   EXPECT_NE(said_[0].find("nothing heard for 36"), std::string::npos);
 }
 
+TEST_F(Running, ASourceThatStandsStillWritesNothing) {
+  script_->add(page("1", "page 1"));
+  for (int i = 0; i < 5; ++i) {
+    Batch nothing;
+    nothing.cursor = "page 1";
+    script_->add(std::move(nothing));
+  }
+  script_->add(end());
+  run();
+  ASSERT_TRUE(wait_finished());
+
+  EXPECT_EQ(ScratchLog::of(Topic::Cursors, log_.take()).size(), 1U);
+  EXPECT_EQ(cursor(), "page 1");
+}
+
 }  // namespace
 }  // namespace vigie

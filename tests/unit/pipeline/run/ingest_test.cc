@@ -59,6 +59,7 @@ class Ingesting : public testing::Test {
   ScratchDirectory rules_;
   std::unique_ptr<RulesSource> source_;
   prometheus::Registry registry_;
+  prometheus::Registry registry2_;  // of an Ingest that comes after
   ScratchLog log_{3};
   RefusingLog refusing_{*log_};
   std::unique_ptr<Ingest> ingest_;
@@ -236,6 +237,58 @@ TEST_F(Ingesting, WithTimeFromTheInputAMissingReceiptIsTheLaterOfPreviousAndCrea
   EXPECT_EQ(seen_at["1"], kNow - hours{5});
   EXPECT_EQ(seen_at["2"], kNow - hours{5});
   EXPECT_EQ(seen_at["3"], kNow - hours{4});
+}
+
+TEST_F(Ingesting, StampsOfTheInputGoOnFromTheSavedCursor) {
+  Mention first = acme_mention("1", "acme", kNow);
+  accept({first}, {.time_from_input = true}, "line 1");
+  log_.take();
+  ingest_ = std::make_unique<Ingest>(refusing_, source_.get(), RecordClock(), registry2_);
+  ASSERT_EQ(ingest_->cursor("forum").value_or("failed"), "line 1");
+
+  Mention later = acme_op(Op::Engagement, "1", kNow);
+  later.seen_at.reset();
+  accept({later}, {.time_from_input = true}, "line 2");
+
+  EXPECT_EQ(logged().seen_at, kNow);
+}
+
+TEST_F(Ingesting, WhatIsSentAgainGetsTheSameStamps) {
+  accept({acme_mention("1", "acme", kNow)}, {.time_from_input = true}, "line 1");
+  log_.take();
+  Mention ahead = acme_mention("2", "acme", kNow + hours{5});
+  Mention unstamped = acme_op(Op::Delete, "1", kNow);
+  unstamped.seen_at.reset();
+  refusing_.refusals = 1;
+  ASSERT_FALSE(ingest_->accept("forum", {ahead}, "line 2", {.time_from_input = true}));
+
+  accept({unstamped}, {.time_from_input = true}, "line 2");
+
+  EXPECT_EQ(logged().seen_at, kNow);
+}
+
+TEST_F(Ingesting, KeepsWhatARuleWantsOfNewAuthorsAndOfOthers) {
+  std::string rules(kAcmeRules);
+  rules.insert(rules.find("routes:"), R"(  - {id: first, query: 'hello AND author:new'}
+  - {id: again, query: 'goodbye AND NOT author:new'}
+)");
+  std::ofstream(rules_.path() / "rules.yaml") << rules;
+  ASSERT_TRUE(source_->reload(false));
+
+  const auto outcome = accept({acme_mention("1", "hello", kNow), acme_mention("2", "goodbye", kNow),
+                               acme_mention("3", "nothing", kNow)},
+                              {.keep_matched = true});
+
+  EXPECT_EQ(outcome.logged, 2U);
+  EXPECT_EQ(outcome.dropped, 1U);
+}
+
+TEST_F(Ingesting, WhatIsTooLargeOnceWrittenDownIsADeadLetterThatNamesIt) {
+  accept({acme_mention("17", std::string(kMaxMentionBytes, 'a'), kNow)});
+
+  const std::vector<Record> letters = ScratchLog::of(Topic::Deadletter, log_.take());
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_NE(letters[0].value->find(R"("position":"x/17")"), std::string::npos);
 }
 
 }  // namespace

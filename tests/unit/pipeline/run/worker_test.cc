@@ -59,11 +59,13 @@ class Working : public testing::Test {
 
   std::vector<Cut> cuts() {
     std::vector<Cut> out;
+    CutJoiner joiner;
     for (const Record& record : ScratchLog::of(Topic::Counters, log_.take())) {
       EXPECT_TRUE(is_cut_key(record.key));
-      auto cut = parse_cut(record.value.value_or(""));
-      if (!cut) ADD_FAILURE() << cut.error().message;
-      if (cut) out.push_back(std::move(*cut));
+      auto part = parse_cut_part(record.value.value_or(""));
+      if (!part) ADD_FAILURE() << part.error().message;
+      if (!part) continue;
+      if (auto cut = joiner.add(std::move(*part))) out.push_back(std::move(*cut));
     }
     return out;
   }
@@ -156,6 +158,7 @@ TEST_F(Working, TheFirstCutAfterARestartTellsEverything) {
   ASSERT_EQ(done.size(), 2U);
   EXPECT_TRUE(done[0].whole);
   EXPECT_FALSE(done[0].values.empty());
+  EXPECT_FALSE(done[0].authors.empty());
   EXPECT_FALSE(done[1].whole);
 }
 

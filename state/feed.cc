@@ -104,6 +104,11 @@ void Feed::push(Partition partition, Offset next, std::string type, std::string 
   for (const auto& [id, wake] : subscribers_) wake();
 }
 
+void Feed::set_caught_up(bool caught_up) {
+  const std::lock_guard lock(mutex_);
+  caught_up_ = caught_up;
+}
+
 Result<Feed::Page> Feed::read(std::string_view after, std::size_t max) const {
   Page page;
   if (after.empty()) {
@@ -116,7 +121,7 @@ Result<Feed::Page> Feed::read(std::string_view after, std::size_t max) const {
   Positions& follower = *parsed;
 
   const std::lock_guard lock(mutex_);
-  if (!covers(follower, before_first_)) {
+  if (!covers(follower, before_first_) || (caught_up_ && !covers(end_, follower))) {
     page.reset = true;
     page.last_id = id_of(end_);
     return page;

@@ -41,6 +41,10 @@ class Feed {
   // position with an empty type.
   void push(Partition partition, Offset next, std::string type, std::string data);
 
+  // Whether everything that the topic has was pushed, as far as its reader knows. While it is so, a
+  // follower who stands beyond the end comes from a topic that is no more, and is told to reset.
+  void set_caught_up(bool caught_up);
+
   // Events after `after`, at most `max`; an empty `after` means from now on. Invalid when `after`
   // is no id.
   Result<Page> read(std::string_view after, std::size_t max) const;
@@ -68,6 +72,7 @@ class Feed {
   std::deque<Entry> entries_;          // guarded by mutex_
   Positions before_first_;             // positions before entries_.front(); guarded by mutex_
   Positions end_;                      // positions after entries_.back(); guarded by mutex_
+  bool caught_up_ = false;             // guarded by mutex_
   std::uint64_t next_subscriber_ = 0;  // guarded by wake_mutex_
   std::vector<std::pair<std::uint64_t, std::function<void()>>>
       subscribers_;  // guarded by wake_mutex_

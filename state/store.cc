@@ -190,7 +190,8 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
   db_options.max_open_files = 512;
   db_options.bytes_per_sync = std::uint64_t{1} << 20;
   db_options.wal_bytes_per_sync = std::uint64_t{1} << 20;
-  db_options.avoid_unnecessary_blocking_io = true;
+  // Only who deletes files has anything to put off; RocksDB asserts that when it verifies.
+  db_options.avoid_unnecessary_blocking_io = !options.read_only;
   db_options.keep_log_file_num = 4;
   db_options.max_log_file_size = std::size_t{8} << 20;
   db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;

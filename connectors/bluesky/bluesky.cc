@@ -161,8 +161,10 @@ Result<void> BlueskySource::refused(const HttpRefusal& refusal, ResumeBy by,
                : status == 429                  ? Code::Throttled
                : status == 400 || status == 414 ? Code::Invalid
                                                 : Code::Unavailable;
-  error.message = fmt::format("{} answers {}: {}", endpoint().authority(), status,
-                              std::string_view(refusal.body).substr(0, 200));
+  std::string said = refusal.body.substr(0, 200);
+  // An operator's line stays one, whatever a server answers.
+  std::ranges::replace_if(said, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  error.message = fmt::format("{} answers {}: {}", endpoint().authority(), status, said);
   error.retry_after = refusal.retry_after;
   return std::unexpected(std::move(error));
 }
@@ -221,7 +223,7 @@ Result<void> BlueskySource::take(const Frame& frame, Batch& batch, const std::st
   }
   if (!event.info.empty()) return informed(event.info, stop);
   if (first_ && event.time) check_gap(*event.time);
-  cursor_.advance(event, endpoint().authority());
+  cursor_.advance(event, endpoint().authority(), system_clock()());
   if (event.item) batch.items.push_back(*std::move(event.item));
   return {};
 }

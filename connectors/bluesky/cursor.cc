@@ -6,6 +6,10 @@
 #include <fmt/format.h>
 
 namespace vigie {
+
+// What an instance's clock may be ahead of ours.
+constexpr std::chrono::minutes kMostAhead{10};
+
 namespace {
 
 std::optional<std::int64_t> parse_whole(std::string_view text) {
@@ -17,12 +21,13 @@ std::optional<std::int64_t> parse_whole(std::string_view text) {
 
 }  // namespace
 
-void JetstreamCursor::advance(const JetstreamEvent& event, std::string_view from) {
+void JetstreamCursor::advance(const JetstreamEvent& event, std::string_view from, Time now) {
   if (event.seq) {
     seq = event.seq;
     authority = from;
   }
-  if (event.time) time = time ? std::max(*time, *event.time) : *event.time;
+  if (!event.time || *event.time > now + kMostAhead) return;
+  time = time ? std::max(*time, *event.time) : *event.time;
 }
 
 std::string JetstreamCursor::text() const {

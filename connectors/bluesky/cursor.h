@@ -21,8 +21,10 @@ struct JetstreamCursor {
   std::string authority;
 
   bool empty() const { return !seq && !time; }
-  // Takes over where an event stands. A time never goes back: v1's are not quite in order.
-  void advance(const JetstreamEvent& event, std::string_view from);
+  // Takes over where an event stands. A time never goes back: v1's are not quite in order. Nor does
+  // it pass `now` by more than minutes: an instance asked for the future would begin at its tip,
+  // and what was missed would be lost without a gap to show for it.
+  void advance(const JetstreamEvent& event, std::string_view from, Time now);
   std::string text() const;
 };
 

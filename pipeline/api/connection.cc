@@ -331,6 +331,24 @@ asio::awaitable<bool> wait_for_request(Held<Stream> c) {
   co_return true;
 }
 
+// A body's part of the budget, until its answer is made.
+class BodyLease {
+ public:
+  BodyLease(BodyBudget& budget, std::size_t bytes)
+      : budget_(budget), bytes_(bytes), taken_(budget.take(bytes)) {}
+  ~BodyLease() {
+    if (taken_) budget_.give_back(bytes_);
+  }
+  BodyLease(const BodyLease&) = delete;
+  BodyLease& operator=(const BodyLease&) = delete;
+  bool taken() const { return taken_; }
+
+ private:
+  BodyBudget& budget_;
+  const std::size_t bytes_;
+  const bool taken_;
+};
+
 // Reads a part of a request; true when it is there. Else the connection ends, after an answer where
 // there can be one.
 template <class Stream>
@@ -386,7 +404,21 @@ asio::awaitable<bool> serve_one(Held<Stream> c) {
     co_await serve_stream<Stream>(c, job, since);
     co_return false;
   }
+  std::optional<BodyLease> lease;
   if (has_body) {
+    const bool is_known = job->who.everything || job->who.token != nullptr;
+    lease.emplace(
+        is_known ? server.bodies : server.signed_bodies,
+        static_cast<std::size_t>(parser->content_length().value_or(server.options.max_body_bytes)));
+    if (!lease->taken()) {
+      server.metrics.rejected(Rejected::Bodies);
+      const Error full{Code::Throttled, "too many bodies at once", kRetryAfter};
+      Response response = problem(full);
+      std::string label(name);
+      [[maybe_unused]] const bool sent = co_await serve_refusal<Stream>(
+          c, std::move(response), std::move(label), head, false, since);
+      co_return false;
+    }
     if (!job->request.header("expect").empty()) {
       std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
       const bool written = co_await write_text<Stream>(c, std::move(go_on));
@@ -407,6 +439,8 @@ asio::awaitable<bool> serve_one(Held<Stream> c) {
     default:
       job->response = job->route->answer(*job->service, job->who, job->request);
   }
+  job->request.body = {};
+  lease.reset();
   note(server, name, job->response.status, since);
   const bool written = co_await write_response<Stream>(c, std::move(job->response), head, keep);
   if (!written) co_return false;

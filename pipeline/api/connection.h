@@ -20,6 +20,24 @@
 
 namespace vigie {
 
+// Bytes of bodies in flight, bounded. Any thread.
+class BodyBudget {
+ public:
+  explicit BodyBudget(std::size_t limit) : limit_(limit) {}
+  // An empty budget takes a body of any size, so that none is refused for ever.
+  bool take(std::size_t bytes) {
+    const std::size_t before = used_.fetch_add(bytes);
+    if (before == 0 || before + bytes <= limit_) return true;
+    used_.fetch_sub(bytes);
+    return false;
+  }
+  void give_back(std::size_t bytes) { used_.fetch_sub(bytes); }
+
+ private:
+  const std::size_t limit_;
+  std::atomic<std::size_t> used_{0};
+};
+
 // What the connections of one server share. They keep a reference, so it goes after they do: the
 // pools, then the event loop with what is left of the connections, then the rest.
 struct ServerState {
@@ -33,6 +51,8 @@ struct ServerState {
   ApiMetrics metrics;
   std::optional<boost::asio::ssl::context> tls;
   std::atomic<std::size_t> stream_clients{0};
+  BodyBudget bodies{options.max_bodies_bytes};
+  BodyBudget signed_bodies{options.max_signed_bodies_bytes};
   std::atomic<bool> stopping{false};
 
   std::mutex mutex;

@@ -114,6 +114,10 @@ Result<Question> read_question(const Service& service, const Request& request) {
   if (const std::optional<std::string_view> end = request.param("end")) {
     const std::optional<Time> parsed = parse_time(*end);
     if (!parsed) return fail(Code::Invalid, "end: expected an RFC 3339 time with offset");
+    if (*parsed > out.as_of + std::chrono::days{1}) {
+      return fail(Code::Invalid, fmt::format("end: expected at most a day after as_of ({})",
+                                             format_time(out.as_of)));
+    }
     out.end = *parsed;
   }
   if (request.param("window")) {

@@ -31,7 +31,7 @@ Result<Grant> grant_of(const Service& service, const Principal& who, const Reque
     headers.signature = request.header("webhook-signature");
     const Result<void> verified = service.webhooks->verify(headers, request.body);
     if (!verified) return std::unexpected(verified.error());
-    return bound_grant("webhook", {}, {});
+    return bound_grant("webhook", service.options.webhook_networks, service.options.webhook_ops);
   }
   Grant grant;
   if (who.everything || who.has(Role::Admin)) {

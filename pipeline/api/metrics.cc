@@ -11,7 +11,8 @@ namespace vigie {
 namespace {
 
 constexpr std::array<const char*, kRejectedReasons> kReasons = {
-    "connections", "stream_clients", "slow_client", "timeout", "malformed", "unauthorized"};
+    "connections", "stream_clients", "slow_client", "timeout",
+    "malformed",   "unauthorized",   "bodies"};
 
 const prometheus::Histogram::BucketBoundaries& buckets() {
   static const prometheus::Histogram::BucketBoundaries kBuckets = {

@@ -24,8 +24,9 @@ enum class Rejected : std::uint8_t {
   Timeout,        // a request that did not come in time
   Malformed,      // no HTTP, or too large
   Unauthorized,   // 401, 403
+  Bodies,         // more bodies at once than max_bodies_bytes
 };
-constexpr std::size_t kRejectedReasons = 6;
+constexpr std::size_t kRejectedReasons = 7;
 
 // What the server counts of itself. Any thread; the registry outlives it.
 class ApiMetrics {

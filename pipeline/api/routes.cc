@@ -132,8 +132,9 @@ std::optional<Response> refusal(const RouteEntry& route, const Principal& who,
   }
   if (enough) return std::nullopt;
   if (who.token != nullptr) return unauthorized(403, "the token's roles do not allow this");
-  if (route.access == Access::Write && service.webhooks != nullptr &&
-      !request.header("webhook-signature").empty()) {
+  const auto has = [&](std::string_view header) { return !request.header(header).empty(); };
+  if (route.access == Access::Write && service.webhooks != nullptr && has("webhook-id") &&
+      has("webhook-timestamp") && has("webhook-signature")) {
     return std::nullopt;
   }
   return unauthorized(401, "a bearer token is needed");

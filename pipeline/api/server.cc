@@ -42,6 +42,9 @@ Result<void> check(const ApiOptions& options, const asio::ip::address& address) 
   if (tls == options.tls_key_file.empty()) {
     return fail(Code::Invalid, "api: a TLS certificate and its key come together");
   }
+  if (options.tokens.empty() && options.behind_proxy) {
+    return fail(Code::Invalid, "api: a proxy leads everybody here: tokens are needed");
+  }
   if (!address.is_loopback()) {
     if (options.tokens.empty()) {
       return fail(Code::Invalid,

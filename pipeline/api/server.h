@@ -46,7 +46,14 @@ struct ApiOptions {
   bool behind_proxy = false;
   std::vector<ApiToken> tokens;              // none: loopback only, everything is open
   std::vector<std::string> webhook_secrets;  // Standard Webhooks, whsec_...
+  // What a signed sender may write; none: the network `webhook`, and create, update, engagement.
+  std::vector<std::string> webhook_networks;
+  std::vector<std::string> webhook_ops;
   std::size_t max_body_bytes = std::size_t{8} << 20;
+  // Bodies that are being read or answered, all together: of senders who have shown a token (or
+  // need none), and of those whose signature can only be told from the whole body.
+  std::size_t max_bodies_bytes = std::size_t{64} << 20;
+  std::size_t max_signed_bodies_bytes = std::size_t{32} << 20;
   std::size_t max_connections = 1024;
   std::size_t max_stream_clients = 256;
   std::size_t max_header_bytes = std::size_t{16} << 10;

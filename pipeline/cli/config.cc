@@ -161,9 +161,8 @@ LogConfig read_log(const ConfigSection& top) {
   out.retention = log.duration("retention", out.retention, hours{1}, hours{24 * 365});
   whole_units(log, "retention", out.retention, hours{1}, "expected whole hours");
   out.max_bytes = log.size("max_bytes", out.max_bytes, 64 * kMiB, 64 * kTiB);
-  const ConfigSection batch = log.section("batch", {"max_mentions", "max_wait"});
+  const ConfigSection batch = log.section("batch", {"max_mentions"});
   out.batch_mentions = batch.whole<std::size_t>("max_mentions", out.batch_mentions, 1, 100'000);
-  out.batch_wait = batch.duration("max_wait", out.batch_wait, milliseconds{0}, seconds{10});
   out.kafka = read_kafka(log, out.kind == LogConfig::Kind::Kafka);
   return out;
 }
@@ -216,23 +215,28 @@ std::vector<Role> read_roles(const ConfigSection& token) {
   return out;
 }
 
-// What an ingest token may write.
-void read_scope(const ConfigSection& token, ApiToken& out) {
-  out.networks = token.texts("networks");
-  for (const std::string& network : out.networks) {
+// What a sender may write.
+void read_networks_and_ops(const ConfigSection& sender, std::vector<std::string>& networks,
+                           std::vector<std::string>& ops) {
+  networks = sender.texts("networks");
+  for (const std::string& network : networks) {
     if (is_network_name(network)) continue;
-    token.refuse(*token.find("networks"), "networks",
-                 fmt::format("expected names such as \"bluesky\", found \"{}\"", network));
+    sender.refuse(*sender.find("networks"), "networks",
+                  fmt::format("expected names such as \"bluesky\", found \"{}\"", network));
   }
-  out.ops = token.texts("ops");
-  for (const std::string& op : out.ops) {
+  ops = sender.texts("ops");
+  for (const std::string& op : ops) {
     const auto known = parse_op(op);
     if (known && *known != Op::Tick) continue;
-    token.refuse(*token.find("ops"), "ops",
-                 fmt::format("expected create, update, delete, engagement, hide, unhide, "
-                             "hide_author, unhide_author or erase_author, found \"{}\"",
-                             op));
+    sender.refuse(*sender.find("ops"), "ops",
+                  fmt::format("expected create, update, delete, engagement, hide, unhide, "
+                              "hide_author, unhide_author or erase_author, found \"{}\"",
+                              op));
   }
+}
+
+void read_scope(const ConfigSection& token, ApiToken& out) {
+  read_networks_and_ops(token, out.networks, out.ops);
   if (std::ranges::find(out.roles, Role::Ingest) != out.roles.end()) return;
   for (const std::string_view key : {"networks", "ops"}) {
     if (const YamlNode* node = token.find(key)) {
@@ -293,7 +297,8 @@ void read_tokens(const ConfigSection& api, ApiOptions& out) {
 }
 
 void read_webhook(const ConfigSection& api, ApiOptions& out) {
-  const ConfigSection webhook = api.section("webhook", {"secrets"});
+  const ConfigSection webhook = api.section("webhook", {"secrets", "networks", "ops"});
+  read_networks_and_ops(webhook, out.webhook_networks, out.webhook_ops);
   std::size_t index = 0;
   for (const YamlNode& item : webhook.list("secrets")) {
     const std::string key = fmt::format("api.webhook.secrets[{}]", index++);
@@ -331,6 +336,10 @@ ApiOptions read_api(const ConfigSection& top) {
   out.max_connections = api.whole<std::size_t>("max_connections", out.max_connections, 1, 100'000);
   out.max_stream_clients =
       api.whole<std::size_t>("max_stream_clients", out.max_stream_clients, 1, 100'000);
+  if (out.behind_proxy && out.tokens.empty()) {
+    api.refuse(*api.find("behind_proxy"), "behind_proxy",
+               "a proxy leads everybody here, so it needs api.tokens");
+  }
   if (!placed || is_loopback(out.address)) return out;
   const YamlNode& place = *api.find("listen");
   if (out.tokens.empty()) {

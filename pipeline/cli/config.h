@@ -40,7 +40,6 @@ struct LogConfig {
   std::chrono::milliseconds retention = std::chrono::hours{72};
   std::uint64_t max_bytes = std::uint64_t{20} << 30;  // embedded: the oldest mentions go first
   std::size_t batch_mentions = 2000;
-  std::chrono::milliseconds batch_wait{50};
   KafkaConfig kafka;
   friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };

@@ -89,6 +89,16 @@ Result<Delivery> read_delivery(std::string_view body, const Grant& grant) {
   return delivery;
 }
 
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
 std::uint64_t resident_bytes() {
   std::ifstream stream("/proc/self/statm");
   std::uint64_t total = 0;
@@ -414,11 +424,14 @@ void Service::Impl::watch_rules(bool asked, prometheus::Family<prometheus::Gauge
     if (trouble == rules_trouble && !asked) return;
   }
   if (!reloaded) {
-    spdlog::error("rules result=refused version={} error=\"{}\"", before, trouble);
+    for (const std::string& line : lines_of(trouble)) {
+      spdlog::error("rules result=refused version={} error=\"{}\"", before, line);
+    }
     reloads.Add({{"result", "refused"}}).Increment();
   } else if (*reloaded == RulesSource::Reload::Changed) {
     const std::string after = rules->current()->version();
     spdlog::info("rules result=changed from={} to={}", before, after);
+    for (const std::string& warning : rules->warnings()) spdlog::warn("{}", warning);
     reloads.Add({{"result", "changed"}}).Increment();
     rules_info.Remove(&rules_info.Add({{"version", before}}));
     rules_info.Add({{"version", after}}).Set(1);

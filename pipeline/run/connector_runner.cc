@@ -28,6 +28,7 @@ struct ConnectorRunner::Impl {
   RunnerOptions options;
 
   prometheus::Gauge& up_gauge;
+  prometheus::Gauge& finished_gauge;
   prometheus::Counter& restarts;
   prometheus::Counter& gaps;
 
@@ -53,6 +54,11 @@ struct ConnectorRunner::Impl {
                      .Help("1 while the source is connected and heard of")
                      .Register(registry)
                      .Add({{"connector", options.name}})),
+        finished_gauge(prometheus::BuildGauge()
+                           .Name("vigie_connector_finished")
+                           .Help("1 once the source has ended and all of it is logged")
+                           .Register(registry)
+                           .Add({{"connector", options.name}})),
         restarts(prometheus::BuildCounter()
                      .Name("vigie_connector_restarts_total")
                      .Help("Times the connector was started again")
@@ -154,6 +160,7 @@ Result<void> ConnectorRunner::Impl::session(const std::stop_token& stop) {
     }
     if (batch->finished) {
       finished = true;
+      finished_gauge.Set(1);
       return {};
     }
     auto heard = check_stall();

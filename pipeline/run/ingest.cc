@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include <fmt/format.h>
 #include <prometheus/counter.h>
@@ -18,6 +19,8 @@
 
 namespace vigie {
 namespace {
+
+constexpr std::size_t kNetworkLabels = 64;
 
 // A record of `cursors`: {"v":1,"cursor":"...","seen_at":"..."}. `seen_at` is the last stamp of a
 // source that brings its own time: stamps go on from there.
@@ -78,10 +81,6 @@ class Stamps {
   std::optional<Time> input_;
 };
 
-void count_by_network(std::map<std::string, std::size_t>& counts, const Mention& mention) {
-  ++counts[mention.network];
-}
-
 }  // namespace
 
 struct Ingest::Impl {
@@ -95,6 +94,9 @@ struct Ingest::Impl {
 
   std::mutex matcher_mutex;
   std::vector<std::unique_ptr<Matcher>> idle_matchers;  // guarded by matcher_mutex
+
+  std::mutex label_mutex;
+  std::set<std::string> network_labels;  // guarded by label_mutex
 
   prometheus::Family<prometheus::Counter>& mentions;
   prometheus::Family<prometheus::Counter>& dropped;
@@ -143,11 +145,21 @@ struct Ingest::Impl {
     idle_matchers.push_back(std::move(matcher));
   }
 
+  std::string network_label(const std::string& network);
   Time receipt();
   Time now();
   bool wanted(const Mention& mention, Matcher& matcher) const;
   void log_mention(Mention&& mention, std::vector<Record>& records);
 };
+
+// A source says what its network is called, so labels are bounded: the first names keep theirs.
+std::string Ingest::Impl::network_label(const std::string& network) {
+  const std::lock_guard lock(label_mutex);
+  if (network_labels.contains(network)) return network;
+  if (network_labels.size() >= kNetworkLabels) return "other";
+  network_labels.insert(network);
+  return network;
+}
 
 Time Ingest::Impl::receipt() {
   const std::lock_guard lock(clock_mutex);
@@ -236,7 +248,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
       ++outcome.dropped;
       continue;
     }
-    count_by_network(networks, mention);
+    ++networks[mention.network];
     const std::size_t first = records.size();
     impl_->log_mention(std::move(mention), records);
     if (records[first].value->size() > kMaxMentionBytes) {
@@ -273,7 +285,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
     if (stamps.last_input()) impl_->last_input_time[source] = *stamps.last_input();
   }
   for (const auto& [network, n] : networks) {
-    impl_->mentions.Add({{"connector", source}, {"network", network}})
+    impl_->mentions.Add({{"connector", source}, {"network", impl_->network_label(network)}})
         .Increment(static_cast<double>(n));
   }
   if (outcome.dropped > 0) {

@@ -60,7 +60,11 @@ std::vector<std::string> RulesSource::warnings() const {
 
 Result<RulesSource::Reload> RulesSource::reload(bool force) {
   auto text = read_file(file_);
-  if (!text) return std::unexpected(std::move(text.error()));
+  if (!text) {
+    // When it is there again it is news, even with the text it had.
+    loaded_text_.reset();
+    return std::unexpected(std::move(text.error()));
+  }
   if (!force && *text == loaded_text_) return Reload::Unchanged;
   loaded_text_ = *text;
   RuleSet::Compiled compiled = RuleSet::compile(*text, file_.string());

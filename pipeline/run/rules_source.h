@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +41,7 @@ class RulesSource {
   Result<std::string> read() const;
 
   const std::filesystem::path file_;
-  std::string loaded_text_;  // what was last tried, good or bad
+  std::optional<std::string> loaded_text_;  // what was last tried, good or bad
   mutable std::mutex mutex_;
   std::shared_ptr<const RuleSet> current_;            // guarded by mutex_
   std::shared_ptr<const RuleSet> outgoing_;           // guarded by mutex_

@@ -141,6 +141,11 @@ void View::Impl::advance(Time time) {
 Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds wait) {
   auto polled = source.reader->poll(kBatch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
+  if (source.topic == Topic::Conversations) {
+    social.set_caught_up(polled->empty());
+    community.set_caught_up(polled->empty());
+  }
+  if (source.topic == Topic::Alerts) alert_feed.set_caught_up(polled->empty());
   if (polled->empty()) return 0;
   const auto begun = std::chrono::steady_clock::now();
   Effects effects;

@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   vigie::JetstreamCursor cursor;
-  cursor.advance(event, "host");
+  cursor.advance(event, "host", vigie::Time{std::chrono::microseconds{1'800'000'000'000'000}});
   if (!cursor.empty() && !vigie::parse_cursor(cursor.text())) std::abort();
   (void)vigie::parse_cursor(frame);
   return 0;

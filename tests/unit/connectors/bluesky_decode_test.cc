@@ -206,7 +206,8 @@ TEST(JetstreamDecoder, ReadsTheSecondWire) {
 
 TEST(JetstreamCursor, ReadsBackWhatItWrites) {
   JetstreamCursor cursor;
-  cursor.advance({.seq = 7, .time = Time{std::chrono::microseconds{kStart}}}, "[::1]:9000");
+  cursor.advance({.seq = 7, .time = Time{std::chrono::microseconds{kStart}}}, "[::1]:9000",
+                 Time{std::chrono::microseconds{kStart}});
   const auto back = parse_cursor(cursor.text());
 
   ASSERT_TRUE(back);
@@ -221,8 +222,16 @@ TEST(JetstreamCursor, ReadsBackWhatItWrites) {
 
 TEST(JetstreamCursor, NeverGoesBackInTime) {
   JetstreamCursor cursor;
-  cursor.advance({.time = Time{20us}}, "");
-  cursor.advance({.time = Time{10us}}, "");
+  cursor.advance({.time = Time{20us}}, "", Time{30us});
+  cursor.advance({.time = Time{10us}}, "", Time{30us});
+
+  EXPECT_EQ(cursor.text(), "20");
+}
+
+TEST(JetstreamCursor, IsNotSpoiltByATimeFarAhead) {
+  JetstreamCursor cursor;
+  cursor.advance({.time = Time{20us}}, "", Time{30us});
+  cursor.advance({.time = Time{20us} + std::chrono::hours{24 * 365}}, "", Time{30us});
 
   EXPECT_EQ(cursor.text(), "20");
 }

@@ -93,5 +93,19 @@ TEST(Feed, WakesUntilUnsubscribed) {
   EXPECT_EQ(woken, 1);
 }
 
+TEST(Feed, SaysResetToAFollowerOfATopicThatIsNoMore) {
+  Feed feed(10);
+  feed.push(kZero, 3, "item", "a");
+
+  // Another node may be ahead for a moment.
+  EXPECT_FALSE(feed.read("0:203", 10)->reset);
+
+  feed.set_caught_up(true);
+  const Feed::Page page = *feed.read("0:203", 10);
+  EXPECT_TRUE(page.reset);
+  EXPECT_EQ(page.last_id, "0:3");
+  EXPECT_FALSE(feed.read("0:3", 10)->reset);
+}
+
 }  // namespace
 }  // namespace vigie

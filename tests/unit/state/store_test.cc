@@ -132,5 +132,19 @@ TEST(PrefixEnd, IsTheFirstKeyBeyondThePrefix) {
   EXPECT_EQ(prefix_end("\xff"), "");
 }
 
+TEST(Store, IsVerifiedByAReaderBesideItsOwner) {
+  ScratchStore store;
+  StoreBatch batch;
+  batch.put(Space::Ledger, "a", "1");
+  ASSERT_TRUE(store->write(batch, Durability::Synced));
+  StoreOptions options;
+  options.read_only = true;
+
+  const auto reader = Store::open(store.path(), options);
+
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_TRUE((*reader)->verify());
+}
+
 }  // namespace
 }  // namespace vigie

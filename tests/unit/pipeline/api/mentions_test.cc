@@ -169,5 +169,59 @@ TEST_F(MentionsTest, AsksForTheBodyWhenTheClientWaits) {
   EXPECT_EQ(read_answer(client).status, 200);
 }
 
+TEST_F(MentionsTest, KeepsASignedSenderToWhatTheConfigNames) {
+  const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+  options_.webhook_secrets = {secret};
+  options_.webhook_networks = {"webhook"};
+  options_.webhook_ops = {"delete"};
+  start();
+  const auto signed_headers = [&](std::string_view body) {
+    return fmt::format("{}webhook-id: m1\r\nwebhook-timestamp: {}\r\nwebhook-signature: {}\r\n",
+                       kJson,
+                       std::chrono::floor<std::chrono::seconds>(now_).time_since_epoch().count(),
+                       WebhookSecret::parse(secret)->sign("m1", now_, body));
+  };
+  const std::string removal = R"({"network":"webhook","id":"1","op":"delete"})";
+  const std::string creation = R"({"network":"webhook","id":"1","kind":"post","author":{"id":"a"},)"
+                               R"("created_at":"2026-06-01T10:00:00Z"})";
+
+  EXPECT_EQ(post(removal, signed_headers(removal)).status, 200);
+  EXPECT_EQ(post(creation, signed_headers(creation)).status, 403);
+}
+
+TEST_F(MentionsTest, BodiesInFlightAreBounded) {
+  options_.max_bodies_bytes = 3000;
+  options_.body_timeout = std::chrono::seconds{20};
+  start();
+  const auto begin = [&](RawClient& client) {
+    client.send(
+        fmt::format("POST /api/v1/mentions HTTP/1.1\r\nHost: localhost\r\n{}"
+                    "Expect: 100-continue\r\nContent-Length: 2000\r\n\r\n",
+                    kJson));
+  };
+  RawClient first(server_->port());
+  begin(first);
+  ASSERT_EQ(first.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+
+  RawClient second(server_->port());
+  begin(second);
+  const Answer refused = read_answer(second);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.header, HasSubstr("Retry-After: 5\r\n"));
+
+  first.send(std::string(kGood) + std::string(2000 - kGood.size(), ' '));
+  EXPECT_EQ(read_answer(first).status, 200);
+  EXPECT_EQ(post(std::string(kGood) + std::string(2000, ' ')).status, 200);
+  EXPECT_THAT(get("/metrics").body, HasSubstr(R"(vigie_api_rejected_total{reason="bodies"} 1)"));
+}
+
+TEST_F(MentionsTest, ASignatureWithoutIdAndTimeIsNoReasonToReadABody) {
+  options_.webhook_secrets = {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"};
+  options_.tokens = {token("hook", "alpha", Role::Ingest)};
+  start();
+
+  EXPECT_EQ(post(kGood, fmt::format("{}webhook-signature: v1,x\r\n", kJson)).status, 401);
+}
+
 }  // namespace
 }  // namespace vigie

@@ -139,6 +139,12 @@ TEST_F(ApiTest, RefusesToBindBeyondLoopbackUnsafely) {
   options_.behind_proxy = false;
   EXPECT_EQ(code(), Code::Invalid);
   options_.address = "127.0.0.1";
+  options_.behind_proxy = true;
+  EXPECT_EQ(code(), std::nullopt);
+  options_.tokens.clear();
+  EXPECT_EQ(code(), Code::Invalid);
+  options_.behind_proxy = false;
+  options_.tokens = {token("r", "alpha", Role::Reader)};
   options_.tokens[0].sha256_hex = "abc";
   EXPECT_EQ(code(), Code::Invalid);
 }
@@ -183,6 +189,7 @@ TEST_F(ApiTest, TellsWhatIsWrongWithARequest) {
                                        {"/api/v1/counters?window=1", 400},
                                        {"/api/v1/counters?window=99999999999999999999h", 400},
                                        {"/api/v1/counters?end=now", 400},
+                                       {"/api/v1/counters?end=9999-12-31T23:59:59Z", 400},
                                        {"/api/v1/counters?window=7d&step=5m", 400},
                                        {"/api/v1/rules", 503}}) {
     const Answer answer = get(target);

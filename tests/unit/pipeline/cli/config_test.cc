@@ -71,7 +71,7 @@ log:
   partitions: 2
   retention: 24h
   max_bytes: 1TiB
-  batch: {max_mentions: 5, max_wait: 20ms}
+  batch: {max_mentions: 5}
   kafka:
     bootstrap: "a:1,b:2"
     topic_prefix: acme.
@@ -91,7 +91,7 @@ logging: {level: debug, format: json}
   EXPECT_EQ(config->data_dir, "/var/lib/vigie");
   EXPECT_EQ(config->rules, "/etc/vigie/rules.yaml");
   EXPECT_FALSE(config->detect_lang);
-  LogConfig log{LogConfig::Kind::Kafka, 2, 24h, std::uint64_t{1} << 40, 5, 20ms, {}};
+  LogConfig log{LogConfig::Kind::Kafka, 2, 24h, std::uint64_t{1} << 40, 5, {}};
   log.kafka = {"a:1,b:2", "acme.", 12, 3, "one", "node-1", {{"compression.type", "zstd"}}};
   EXPECT_EQ(config->log, log);
   AlertsConfig alerts;
@@ -400,6 +400,9 @@ TEST(ConfigApi, IsNotOpenBeyondLoopback) {
   EXPECT_FALSE(parse_rest("api: {listen: \"0.0.0.0:80\", " + tokens + "}\n", secrets));
   EXPECT_TRUE(
       parse_rest("api: {listen: \"0.0.0.0:80\", behind_proxy: true, " + tokens + "}\n", secrets));
+  EXPECT_EQ(error_of(parse_rest("api: {behind_proxy: true}\n")),
+            "etc/vigie.yaml:2:21: api.behind_proxy: a proxy leads everybody here, so it needs "
+            "api.tokens");
   EXPECT_TRUE(parse_rest(
       "api: {listen: \"0.0.0.0:80\", tls: {certificate_file: c, key_file: k}, " + tokens + "}\n",
       secrets));

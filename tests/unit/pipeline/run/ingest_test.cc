@@ -291,5 +291,38 @@ TEST_F(Ingesting, WhatIsTooLargeOnceWrittenDownIsADeadLetterThatNamesIt) {
   EXPECT_NE(letters[0].value->find(R"("position":"x/17")"), std::string::npos);
 }
 
+TEST_F(Ingesting, NamesOfNetworksAreABoundedLabel) {
+  std::vector<Item> items;
+  for (int i = 0; i < 200; ++i) {
+    Mention mention = acme_mention("1", "acme", kNow);
+    mention.network = "n" + std::to_string(i);
+    items.emplace_back(std::move(mention));
+  }
+  accept(std::move(items));
+
+  std::size_t labels = 0;
+  for (const auto& family : registry_.Collect()) {
+    if (family.name == "vigie_ingest_mentions_total") labels = family.metric.size();
+  }
+  EXPECT_EQ(labels, 65U);
+  EXPECT_EQ(metric(registry_, "vigie_ingest_mentions_total"), 200);
+}
+
+TEST_F(Ingesting, AReloadTellsWhetherTheRulesInForceAreThoseOfTheFile) {
+  using Reload = RulesSource::Reload;
+  const std::filesystem::path file = rules_.path() / "rules.yaml";
+  EXPECT_EQ(source_->reload(false).value(), Reload::Unchanged);
+
+  std::ofstream(file) << "themes: 5";
+  EXPECT_FALSE(source_->reload(false));
+  std::ofstream(file) << kAcmeRules;
+  EXPECT_EQ(source_->reload(false).value(), Reload::SameVersion);
+
+  std::filesystem::rename(file, rules_.path() / "away");
+  EXPECT_FALSE(source_->reload(false));
+  std::filesystem::rename(rules_.path() / "away", file);
+  EXPECT_EQ(source_->reload(false).value(), Reload::SameVersion);
+}
+
 }  // namespace
 }  // namespace vigie

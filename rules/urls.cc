@@ -16,6 +16,35 @@ constexpr std::size_t kMaxShortLinkSlug = 40;
 constexpr std::array<std::string_view, 11> kTopLabelsWithoutScheme = {
     "com", "org", "net", "edu", "gov", "info", "io", "app", "dev", "ai", "eu"};
 
+// The two-letter top labels of countries and territories, as twitter-text lists them, by their
+// first letter.
+constexpr std::array<std::string_view, 26> kCountryLabels = {"cdefgilmnoqrstuwxz",       // a
+                                                             "abdefghijlmnoqrstvwyz",    // b
+                                                             "acdfghiklmnoruvwxyz",      // c
+                                                             "ejkmoz",                   // d
+                                                             "ceghrstu",                 // e
+                                                             "ijkmor",                   // f
+                                                             "abdefghilmnpqrstuwy",      // g
+                                                             "kmnrtu",                   // h
+                                                             "delmnoqrst",               // i
+                                                             "emop",                     // j
+                                                             "eghimnprwyz",              // k
+                                                             "abcikrstuvy",              // l
+                                                             "acdefghklmnopqrstuvwxyz",  // m
+                                                             "acefgilopruz",             // n
+                                                             "m",                        // o
+                                                             "aefghklmnrstwy",           // p
+                                                             "a",                        // q
+                                                             "eosuw",                    // r
+                                                             "abcdeghijklmnorstuvxyz",   // s
+                                                             "cdfghjklmnoprtvwz",        // t
+                                                             "agkmsyz",                  // u
+                                                             "aceginu",                  // v
+                                                             "fs",                       // w
+                                                             "",                         // x
+                                                             "et",                       // y
+                                                             "amw"};                     // z
+
 bool in(std::string_view set, char32_t c) {
   return c < 0x80 && set.find(static_cast<char>(c)) != std::string_view::npos;
 }
@@ -45,6 +74,12 @@ bool equal_ignoring_case(std::string_view text, std::string_view lower) {
   return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
     return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
   });
+}
+
+bool is_country_label(std::string_view label) {
+  if (label.size() != 2 || !is_ascii_letter(static_cast<unsigned char>(label[0]))) return false;
+  const auto first = static_cast<std::size_t>((label[0] | 0x20) - 'a');
+  return kCountryLabels[first].contains(static_cast<char>(label[1] | 0x20));
 }
 
 std::string_view view(const char* begin, const char* end) {
@@ -158,7 +193,12 @@ const char* host_end(const char* begin, const char* end, bool with_scheme) {
       const bool listed =
           std::any_of(kTopLabelsWithoutScheme.begin(), kTopLabelsWithoutScheme.end(),
                       [top](std::string_view one) { return equal_ignoring_case(top, one); });
-      if (with_scheme || after_www || listed || has_path(label.top_end, end)) found = label.top_end;
+      // `acme.com.br` is a host of its own, and none of acme.com's.
+      const bool country = found != nullptr && found + 1 == label.begin &&
+                           (label.top_end == label.end || *label.top_end == '_') &&
+                           is_country_label(top);
+      if (with_scheme || after_www || listed || country || has_path(label.top_end, end))
+        found = label.top_end;
     }
     if (!label.valid || label.end == end || *label.end != '.') break;
     if (labels == 0) after_www = equal_ignoring_case(view(label.begin, label.end), "www");

@@ -18,12 +18,20 @@ ELISIONS = {"l", "d", "j", "m", "n", "s", "t", "c", "qu", "jusqu", "lorsqu", "pu
             "dell", "all", "nell", "sull", "dall", "un", "quest"}
 
 TLD = r"(?:com|org|net|edu|gov|info|io|app|dev|ai|eu)"
+COUNTRY = ("(?:" + "|".join(
+    f"{first}[{rest}]" for first, rest in (pair.split(":") for pair in (
+        "a:cdefgilmnoqrstuwxz b:abdefghijlmnoqrstvwyz c:acdfghiklmnoruvwxyz d:ejkmoz e:ceghrstu "
+        "f:ijkmor g:abdefghilmnpqrstuwy h:kmnrtu i:delmnoqrst j:emop k:eghimnprwyz l:abcikrstuvy "
+        "m:acdefghklmnopqrstuvwxyz n:acefgilopruz o:m p:aefghklmnrstwy q:a r:eosuw "
+        "s:abcdeghijklmnorstuvxyz t:cdfghjklmnoprtvwz u:agkmsyz v:aceginu w:fs y:et z:amw").split()))
+           + ")")
 LABEL = r"[A-Za-z0-9\u00c0-\u024f](?:[A-Za-z0-9\u00c0-\u024f-]*[A-Za-z0-9\u00c0-\u024f])?"
 HOST = rf"(?:{LABEL}\.)+[A-Za-z]{{2,}}"
+NO_MORE = r"(?![A-Za-z0-9@+-]|_+[A-Za-z0-9.-])"
 PATH = r"(?:[/?#][^\s<>\"\u3000\u3001\u3002「」]*)"
 URL = re.compile(
     rf"https?://{HOST}(?::\d+)?{PATH}?|www\.{HOST}(?::\d+)?{PATH}?|{HOST}(?::\d+)?/[^\s<>\"]*"
-    rf"|(?:{LABEL}\.)+{TLD}(?![A-Za-z0-9_.-]*[A-Za-z0-9_])", re.I)
+    rf"|(?:{LABEL}\.)+{TLD}{NO_MORE}(?:\.{COUNTRY}{NO_MORE})*", re.I)
 HANDLES = {
     "mastodon": re.compile(r"[@＠][A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
                            r"(?:@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)?"),

@@ -158,6 +158,14 @@ TEST(Urls, WithoutASchemeNeedAReason) {
   }
 }
 
+TEST(Urls, WithoutASchemeEndInTheLabelOfACountry) {
+  EXPECT_EQ(cut("acme.com.br acme.com.br. shop.acme.COM.AU, acme.org.uk_"),
+            (Words{"u acme.com.br", "u acme.com.br", "u shop.acme.com.au", "u acme.org.uk"}));
+  EXPECT_EQ(cut("acme.com.Then acme.com.xx acme.com.br2 acme.co.uk"),
+            (Words{"u acme.com", "w then", "u acme.com", "w xx", "u acme.com", "w br2", "w acme",
+                   "w co", "w uk"}));
+}
+
 TEST(Urls, NeedATopLabelOfTwoLetters) {
   EXPECT_EQ(cut("http://acme.x http://acme http://10.0.0.1/"),
             (Words{"w http", "w acme", "w x", "w http", "w acme", "w http", "w 10.0.0.1"}));

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 #include <re2/re2.h>
-#include <unicode/normalizer2.h>
-#include <unicode/unistr.h>
 
-#include "rules/nfc.h"
+#include "rules/fold.h"
 #include "rules/plan.h"
 
 namespace vigie {
@@ -41,20 +39,6 @@ std::size_t code_points(std::string_view text) {
 }
 
 }  // namespace
-
-std::string nfc(std::string_view text) {
-  if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
-    return std::string(text);
-  }
-  UErrorCode status = U_ZERO_ERROR;
-  const icu::Normalizer2* normalizer = icu::Normalizer2::getNFCInstance(status);
-  if (U_FAILURE(status)) return std::string(text);
-  const icu::UnicodeString source = icu::UnicodeString::fromUTF8(
-      icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())));
-  std::string result;
-  normalizer->normalize(source, status).toUTF8String(result);
-  return U_FAILURE(status) ? std::string(text) : result;
-}
 
 std::optional<std::uint32_t> QueryCompiler::compile(const QueryNode& query,
                                                     FieldContext::Where where,

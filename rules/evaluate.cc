@@ -4,7 +4,7 @@
 
 #include <re2/re2.h>
 
-#include "rules/nfc.h"
+#include "rules/fold.h"
 
 namespace vigie {
 namespace {

@@ -1,7 +1,10 @@
 #include "rules/fold.h"
 
+#include <algorithm>
 #include <cassert>
+#include <compare>
 #include <cstdint>
+#include <vector>
 
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
@@ -23,10 +26,51 @@ const icu::Normalizer2& normalizer(const icu::Normalizer2* (*get)(UErrorCode&)) 
   return *found;
 }
 
+// A mark in a row of them; marks of one class keep the order of the text.
+struct PlacedMark {
+  std::uint8_t combining_class = 0;
+  int32_t place = 0;
+  UChar32 code_point = 0;
+  friend auto operator<=>(const PlacedMark&, const PlacedMark&) = default;
+};
+
+// The same text with the marks of each row in canonical order. ICU moves one mark at a time to its
+// place, so a long row in disorder would cost the square of its length.
+icu::UnicodeString in_canonical_order(const icu::UnicodeString& text) {
+  icu::UnicodeString out;
+  std::vector<PlacedMark> marks;
+  const auto add_mark = [&](UChar32 c) {
+    marks.push_back({u_getCombiningClass(c), static_cast<int32_t>(marks.size()), c});
+  };
+  const auto end_row = [&] {
+    std::ranges::sort(marks);
+    for (const PlacedMark& mark : marks) out.append(mark.code_point);
+    marks.clear();
+  };
+  icu::UnicodeString parts;
+  for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) {
+    const UChar32 c = text.char32At(i);
+    if (u_getCombiningClass(c) != 0) {
+      add_mark(c);
+    } else if (u_getIntPropertyValue(c, UCHAR_LEAD_CANONICAL_COMBINING_CLASS) != 0 &&
+               normalizer(icu::Normalizer2::getNFDInstance).getDecomposition(c, parts)) {
+      // A few vowel signs are of no class, but made of marks that are.
+      for (int32_t k = 0; k < parts.length(); k = parts.moveIndex32(k, 1)) {
+        add_mark(parts.char32At(k));
+      }
+    } else {
+      end_row();
+      out.append(c);
+    }
+  }
+  end_row();
+  return out;
+}
+
 icu::UnicodeString normalized(const icu::UnicodeString& text,
                               const icu::Normalizer2* (*get)(UErrorCode&)) {
   UErrorCode status = U_ZERO_ERROR;
-  icu::UnicodeString out = normalizer(get).normalize(text, status);
+  icu::UnicodeString out = normalizer(get).normalize(in_canonical_order(text), status);
   assert(U_SUCCESS(status));
   return out;
 }
@@ -115,6 +159,15 @@ void fold_by_definition(std::string_view word, std::string& out) {
 std::string fold_case(std::string_view word) {
   std::string out;
   normalized(compatible_and_case_folded(word), icu::Normalizer2::getNFCInstance).toUTF8String(out);
+  return out;
+}
+
+std::string nfc(std::string_view text) {
+  if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    return std::string(text);
+  }
+  std::string out;
+  normalized(decoded(text), icu::Normalizer2::getNFCInstance).toUTF8String(out);
   return out;
 }
 

@@ -92,6 +92,28 @@ TEST(Fold, KeepsAccentsWhenOnlyCaseIsFolded) {
   EXPECT_EQ(fold_case("QUE\u0301"), "qué");
 }
 
+// Two marks in turn whose order changes, a million times: work that grows with the square of the
+// length takes longer than a test may.
+TEST(Fold, TakesWorkInProportionToARowOfMarks) {
+  constexpr std::size_t kPairs = 500'000;
+  const auto row = [](const std::string& pair) {
+    std::string text;
+    for (std::size_t i = 0; i < kPairs; ++i) text += pair;
+    return text;
+  };
+  for (const std::string base : {"\u6771", "\u0915", "7"}) {
+    const std::string sorted = base + row("\u0323") + row("\u0301");
+    const std::string mixed = base + row("\u0301\u0323");
+    EXPECT_TRUE(fold(mixed) == sorted) << base;
+    EXPECT_TRUE(fold_case(mixed) == sorted) << base;
+    EXPECT_TRUE(nfc(mixed) == sorted) << base;
+  }
+  const std::string vowel_signs = "\u0F40" + row("\u0F73");
+  EXPECT_TRUE(nfc(vowel_signs) == "\u0F40" + row("\u0F71") + row("\u0F72"));
+  const std::string carried = "\u6771" + row("\uFE7F\uFE77");
+  EXPECT_TRUE(fold(carried) == "\u6771" + row("\u064E") + row("\u0652"));
+}
+
 TEST(Fold, TableAndDefinitionAgreeOnEveryCodePoint) {
   // Alone, and between neighbours that compose, strip or reorder.
   for (char32_t c = 1; c < 0x110000; c += c >= 0x20000 && c < 0xE0000 ? 61 : 1) {

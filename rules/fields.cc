@@ -161,6 +161,11 @@ Result<Field> url_field(What what, std::string_view name, std::string_view value
   return field;
 }
 
+// The handle of a person, who may be told with or without the @.
+std::string_view without_at(std::string_view handle) {
+  return handle.substr(handle.starts_with('@') ? 1 : 0);
+}
+
 bool contains_path(const HostPath& link, const Field& field) {
   const std::string_view host = link.host;
   if (!host.ends_with(field.value)) return false;
@@ -281,7 +286,7 @@ void Facts::start(const RuleSet::Plan& plan, const Mention& mention, const CutTe
 }
 
 const std::string& Facts::folded_author() {
-  if (!has_author_) fold_into(author_, mention_->author.handle);
+  if (!has_author_) fold_into(author_, without_at(mention_->author.handle));
   has_author_ = true;
   return author_;
 }
@@ -289,7 +294,9 @@ const std::string& Facts::folded_author() {
 const std::string& Facts::folded_parent() {
   if (!has_parent_) {
     parent_.clear();
-    if (mention_->in_reply_to_author) fold_into(parent_, mention_->in_reply_to_author->handle);
+    if (mention_->in_reply_to_author) {
+      fold_into(parent_, without_at(mention_->in_reply_to_author->handle));
+    }
   }
   has_parent_ = true;
   return parent_;
@@ -311,9 +318,7 @@ bool Facts::to_brand() {
   if (!found && !plan_->accounts.empty()) {
     if (mention_->mentions) {
       for (const Person& person : *mention_->mentions) {
-        std::string_view handle = person.handle;
-        if (handle.starts_with('@')) handle.remove_prefix(1);
-        fold_into(scratch_, handle);
+        fold_into(scratch_, without_at(person.handle));
         found = found || plan_->accounts.holds(mention_->network, person.id, scratch_);
       }
     }
@@ -333,9 +338,7 @@ bool Facts::mentions(std::string_view handle) {
     });
   }
   return std::ranges::any_of(*mention_->mentions, [&](const Person& person) {
-    std::string_view name = person.handle;
-    if (name.starts_with('@')) name.remove_prefix(1);
-    fold_into(scratch_, name);
+    fold_into(scratch_, without_at(person.handle));
     return scratch_ == handle;
   });
 }

@@ -162,7 +162,7 @@ def term(text):
 
 
 def bare_handle(text):
-    return fold(text.lstrip("@＠"))
+    return fold(text.removeprefix("@"))
 
 
 class View:
@@ -182,7 +182,7 @@ class View:
                 self.forms.add(word.folded)
         self.author = mention.get("author") or {}
         self.parent_author = mention.get("in_reply_to_author") or {}
-        self.named = {bare_handle(w.folded) for w in self.words if w.kind == "handle"}
+        self.named = {w.folded for w in self.words if w.kind == "handle"}
         self.people = mention.get("mentions") or []
         self.links = mention.get("links")
         if self.links is None:

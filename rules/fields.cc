@@ -161,6 +161,20 @@ Result<Field> url_field(What what, std::string_view name, std::string_view value
   return field;
 }
 
+// The length of `scheme://` at the start of a URL, or 0. A `://` further on, as in the query of a
+// redirect, belongs to another address.
+std::size_t scheme_size(std::string_view url) {
+  const std::size_t end = url.find("://");
+  if (end == std::string_view::npos || end == 0) return 0;
+  const std::string_view scheme = url.substr(0, end);
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const bool valid =
+      is_letter(scheme[0]) && std::ranges::all_of(scheme, [&](char c) {
+        return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '.' || c == '-';
+      });
+  return valid ? end + 3 : 0;
+}
+
 // The handle of a person, who may be told with or without the @.
 std::string_view without_at(std::string_view handle) {
   return handle.substr(handle.starts_with('@') ? 1 : 0);
@@ -200,8 +214,7 @@ bool AccountSet::holds(std::string_view network, std::string_view id,
 
 HostPath split_url(std::string_view url) {
   HostPath result;
-  if (const std::size_t scheme = url.find("://"); scheme != std::string_view::npos)
-    url = url.substr(scheme + 3);
+  url = url.substr(scheme_size(url));
   url = url.substr(0, url.find_first_of("?#"));
   const std::size_t slash = url.find('/');
   std::string_view host = url.substr(0, slash);

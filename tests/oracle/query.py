@@ -21,6 +21,7 @@ TOKEN = re.compile(r'''\s*(?:
   | (?P<field>[a-z_]+:(?=\S))
   | (?P<word>[^\s()"]+)
 )''', re.X)
+SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
 FIELDS = {"author", "to", "mentions", "reply_to", "conversation", "network", "kind", "lang",
           "country", "city", "url", "site", "is", "has", "theme", "campaign", "competitor"}
 
@@ -285,9 +286,9 @@ def number(node, mention):
 
 def has_address(address, wanted):
     """A host or a subdomain of it, and a prefix of its path that ends at a segment."""
-    wanted = fold(re.sub(r"^https?://", "", wanted, flags=re.I))
+    wanted = fold(re.sub(SCHEME, "", wanted))
     host, _, path = wanted.partition("/")
-    parts = urlsplit(address if "://" in address else "http://" + address)
+    parts = urlsplit(address if re.match(SCHEME, address) else "http://" + address)
     found = fold(parts.hostname or "")
     if found != host and not found.endswith("." + host):
         return False

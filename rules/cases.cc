@@ -15,7 +15,7 @@ std::vector<RuleSet::CaseResult> RuleSet::run_cases() const {
     const Verdict& verdict = matcher.match(*this, each.source.mention, options);
     bool matched = false;
     if (each.is_route) {
-      matched = verdict.route == each.index;
+      matched = verdict.route == each.index && may_be_queued(each.source.mention, verdict);
     } else if (plan_->kinds[each.index] == RuleKind::Brand) {
       matched = verdict.brand;
     } else {

@@ -125,6 +125,14 @@ class Builder {
 
 }  // namespace
 
+bool may_be_queued(const Mention& mention, const Verdict& verdict) {
+  const bool relevant = verdict.brand || !verdict.themes.empty() || !verdict.campaigns.empty() ||
+                        verdict.to_brand || verdict.to_ambassador || mention.kind == Kind::Dm;
+  const bool silent = mention.kind == Kind::Click || mention.kind == Kind::Conversion ||
+                      mention.kind == Kind::Reaction;
+  return relevant && !silent && !verdict.by_brand && !verdict.by_ambassador;
+}
+
 RuleSet::RuleSet() = default;
 RuleSet::~RuleSet() = default;
 

@@ -8,17 +8,6 @@ bool is_tagged(const Verdict& verdict) {
          !verdict.competitors.empty();
 }
 
-// What may be queued at all. A competitor alone is worth counting, not answering.
-bool is_relevant(const Mention& mention, const Verdict& verdict) {
-  return verdict.brand || !verdict.themes.empty() || !verdict.campaigns.empty() ||
-         verdict.to_brand || verdict.to_ambassador || mention.kind == Kind::Dm;
-}
-
-bool is_never_queued(const Mention& mention, const Verdict& verdict) {
-  return verdict.by_brand || verdict.by_ambassador || mention.kind == Kind::Click ||
-         mention.kind == Kind::Conversion || mention.kind == Kind::Reaction;
-}
-
 Decision decide_by_default(const Mention& mention, const Verdict& verdict) {
   if (verdict.to_brand || mention.kind == Kind::Dm)
     return {Queue::Social, "default", Priority::Normal, {}};
@@ -35,7 +24,7 @@ bool is_kept(const Mention& mention, const Verdict& verdict) {
 }
 
 Decision decide(const RuleSet& rules, const Mention& mention, const Verdict& verdict) {
-  if (is_never_queued(mention, verdict) || !is_relevant(mention, verdict)) return {};
+  if (!may_be_queued(mention, verdict)) return {};
   if (rules.routes().empty()) return decide_by_default(mention, verdict);
   if (!verdict.route) return {};
   const Route& route = rules.routes()[*verdict.route];

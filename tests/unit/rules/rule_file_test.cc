@@ -81,6 +81,32 @@ TEST(RuleFile, CasesAreJudgedAndNameTheirLine) {
   EXPECT_TRUE(results[4].passed);
 }
 
+TEST(RuleFile, ARouteIsTakenOnlyByWhatMayBeQueued) {
+  const auto compiled = RuleSet::compile(
+      "brand: {id: acme, query: acme, accounts: ['x:@acme'], ambassadors: ['x:@ana']}\n"
+      "competitors: [{id: globex, query: globex}]\n"
+      "routes:\n"
+      "  - id: all\n"
+      "    when: 'NOT zzz'\n"
+      "    queue: community\n"
+      "    must_match: [acme, {text: hi, kind: dm}]\n"
+      "    must_not_match:\n"
+      "      - hello\n"
+      "      - globex\n"
+      "      - {text: acme, author: {handle: acme}}\n"
+      "      - {text: acme, author: {handle: ana}}\n"
+      "      - {text: acme, kind: click}\n"
+      "      - {text: acme, kind: conversion}\n"
+      "      - {text: acme, kind: reaction}\n",
+      "r.yaml");
+  ASSERT_TRUE(compiled.rules);
+
+  const std::vector<RuleSet::CaseResult> results = compiled.rules->run_cases();
+
+  ASSERT_EQ(results.size(), 9U);
+  for (const RuleSet::CaseResult& result : results) EXPECT_TRUE(result.passed) << result.line;
+}
+
 TEST(RuleFile, EveryErrorIsReportedInTheOrderOfTheFile) {
   EXPECT_EQ(messages("brand:\n"
                      "  id: a b\n"

@@ -219,11 +219,8 @@ class Reader {
       const YamlNode* list = map.find(key);
       if (list == nullptr) continue;
       for (const YamlNode& item : items(*list, key)) {
-        Result<Mention> mention = case_mention(item, time);
-        if (!mention) {
-          diagnostics_.error(item.mark, fmt::format("{}: {}", key, mention.error().message));
-          continue;
-        }
+        std::optional<Mention> mention = case_mention(item, key, time, diagnostics_);
+        if (!mention) continue;
         std::string text = mention->text;
         result.push_back(
             {key == "must_match", item.mark.line, std::move(text), std::move(*mention)});

@@ -81,6 +81,34 @@ TEST(RuleFile, CasesAreJudgedAndNameTheirLine) {
   EXPECT_TRUE(results[4].passed);
 }
 
+TEST(RuleFile, AnUnknownFieldOfACaseIsAnErrorAtItsPlace) {
+  EXPECT_EQ(messages("brand:\n"
+                     "  id: acme\n"
+                     "  query: acme\n"
+                     "  must_match:\n"
+                     "    - {text: acme, txt: a}\n"
+                     "    - text: acme\n"
+                     "      author: {handel: a}\n"
+                     "      in_reply_to_author: {name: a}\n"
+                     "      mentions: [{id: a}, {followers: 1}]\n"
+                     "      place: {contry: FR}\n"
+                     "      engagement: {like: 1}\n"
+                     "      conversion: {price: 1}\n"
+                     "      media: [a, {kind: image}]\n"),
+            (std::vector<std::string>{
+                "r.yaml:5:20: error: must_match: unknown field \"txt\"; did you mean \"text\"?",
+                "r.yaml:7:16: error: must_match: unknown field \"author.handel\"; did you mean "
+                "\"handle\"?",
+                "r.yaml:8:28: error: must_match: unknown field \"in_reply_to_author.name\"",
+                "r.yaml:9:28: error: must_match: unknown field \"mentions.followers\"",
+                "r.yaml:10:15: error: must_match: unknown field \"place.contry\"; did you mean "
+                "\"country\"?",
+                "r.yaml:11:20: error: must_match: unknown field \"engagement.like\"; did you mean "
+                "\"likes\"?",
+                "r.yaml:12:20: error: must_match: unknown field \"conversion.price\"",
+                "r.yaml:13:19: error: must_match: unknown field \"media.kind\""}));
+}
+
 TEST(RuleFile, ARouteIsTakenOnlyByWhatMayBeQueued) {
   const auto compiled = RuleSet::compile(
       "brand: {id: acme, query: acme, accounts: ['x:@acme'], ambassadors: ['x:@ana']}\n"

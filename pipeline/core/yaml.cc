@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxBytes = std::size_t{64} * 1024 * 1024;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 Mark mark_of(const YAML::Mark& mark) {
   return {static_cast<std::size_t>(std::max(mark.line, 0)) + 1,
@@ -30,9 +31,20 @@ struct Refused {
 // Builds our tree from yaml-cpp's events: its own tree hides anchors and tags.
 class Builder : public YAML::EventHandler {
  public:
+  // `text` outlives the object.
+  explicit Builder(std::string_view text) : text_(text) {
+    lines_.push_back(text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '\n') lines_.push_back(i + 1);
+    }
+  }
+
   YamlNode take() { return std::move(root_); }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (has_document_) throw Refused{mark_of(mark), "expected one YAML document, found two"};
+    has_document_ = true;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_extras(mark, "", anchor);
@@ -65,7 +77,16 @@ class Builder : public YAML::EventHandler {
  private:
   void refuse_extras(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (anchor != 0) throw Refused{mark_of(mark), "anchors are not allowed"};
-    if (!tag.empty() && tag != "?") throw Refused{mark_of(mark), "tags are not allowed"};
+    // A lone `!` reads like the tag that yaml-cpp gives to what is quoted: only its place tells.
+    if ((!tag.empty() && tag != "?") || byte_at(mark_of(mark)) == '!') {
+      throw Refused{mark_of(mark), "tags are not allowed"};
+    }
+  }
+
+  char byte_at(Mark mark) const {
+    if (mark.line > lines_.size()) return '\0';
+    const std::size_t at = lines_[mark.line - 1] + mark.column - 1;
+    return at < text_.size() ? text_[at] : '\0';
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -110,6 +131,9 @@ class Builder : public YAML::EventHandler {
     has_key_.back() = false;
   }
 
+  std::string_view text_;
+  std::vector<std::size_t> lines_;  // where each line starts
+  bool has_document_ = false;
   YamlNode root_;
   std::vector<YamlNode> stack_;
   std::vector<YamlNode> keys_;
@@ -152,6 +176,21 @@ Mark mark_at(std::string_view text, std::size_t offset) {
   return mark;
 }
 
+// The place of a %TAG directive, which yaml-cpp takes in silence, or npos. Directives stand at the
+// start, among comments and empty lines.
+std::size_t tag_directive(std::string_view text) {
+  std::size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  while (at < text.size()) {
+    const std::string_view line = text.substr(at, text.find('\n', at) - at);
+    if (line.starts_with("%TAG")) return at;
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    const bool empty = first == std::string_view::npos || line[first] == '#';
+    if (!empty && !line.starts_with('%')) break;
+    at += line.size() + 1;
+  }
+  return std::string_view::npos;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -190,15 +229,15 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return fail(Code::Invalid, at(file, mark_at(text, nul), "expected text, found a NUL byte"));
   }
+  if (const std::size_t tags = tag_directive(text); tags != std::string_view::npos) {
+    return fail(Code::Invalid, at(file, mark_at(text, tags), "tags are not allowed"));
+  }
   std::istringstream stream{std::string(text)};
-  Builder builder;
+  Builder builder(text);
   try {
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) return YamlNode{};
-    Builder rest;
-    if (parser.HandleNextDocument(rest)) {
-      return fail(Code::Invalid, fmt::format("{}: expected one YAML document, found two", file));
-    }
+    parser.HandleNextDocument(builder);
   } catch (const Refused& refused) {
     return fail(Code::Invalid, at(file, refused.mark, refused.message));
   } catch (const YAML::Exception& error) {

@@ -56,6 +56,25 @@ TEST(ParseYaml, RefusesAnchorsAliasesAndTags) {
   EXPECT_NE(refused("a: !!str 1\n").find("tags are not allowed"), std::string::npos);
 }
 
+TEST(ParseYaml, RefusesTheTagThatSaysNothing) {
+  EXPECT_EQ(refused("b: 1\na: ! 1\n"), "f.yaml:2:4: tags are not allowed");
+  EXPECT_EQ(refused("a: ! \"1\"\n"), "f.yaml:1:4: tags are not allowed");
+  EXPECT_EQ(refused("a: !\nb: 1\n"), "f.yaml:1:4: tags are not allowed");
+  EXPECT_EQ(refused("a: ! [1]\n"), "f.yaml:1:4: tags are not allowed");
+  EXPECT_EQ(refused("\xEF\xBB\xBF! a: 1\n"), "f.yaml:1:1: tags are not allowed");
+  EXPECT_EQ(parsed("a: \"! b\"\nc: d ! e\n").find("c")->text, "d ! e");
+}
+
+TEST(ParseYaml, RefusesDirectivesThatNameTags) {
+  EXPECT_EQ(refused("# a\n\n%YAML 1.2\n%TAG ! !a-\n---\na: 1\n"),
+            "f.yaml:4:1: tags are not allowed");
+  EXPECT_EQ(parsed("%YAML 1.2\n---\na: \"\\\n%TAG\"\n").find("a")->text, "%TAG");
+}
+
+TEST(ParseYaml, NamesThePlaceOfASecondDocument) {
+  EXPECT_EQ(refused("a: 1\n---\nb: 2\n"), "f.yaml:2:1: expected one YAML document, found two");
+}
+
 TEST(ParseYaml, RefusesAKeyThatStandsTwice) {
   EXPECT_EQ(refused("a: 1\nb: 2\na: 3\n"), "f.yaml:3:1: \"a\" stands twice");
 }

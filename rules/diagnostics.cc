@@ -95,12 +95,14 @@ Mark Diagnostics::locate(const YamlNode& scalar, std::size_t offset) const {
   } else if (style == '"' || style == '\'') {
     ++at;
   }
-  if (style == '|' || style == '>') {
-    while (at < source_.size() && is_blank(source_[at])) ++at;
-  }
   const std::string_view value = scalar.text;
   offset = std::min(offset, value.size());
   std::size_t i = 0;
+  if (style == '|' || style == '>') {
+    // Empty lines before the first word stand in the value, its indentation does not.
+    while (at < source_.size() && is_blank(source_[at])) ++at;
+    while (i < value.size() && is_blank(value[i])) ++i;
+  }
   while (at < source_.size()) {
     if (style == '"' && source_.substr(at, 2) == "\\\n") {
       at += 2;

@@ -427,7 +427,7 @@ class Parser {
         advance();
         QueryNode inner = parse_or(depth + 1);
         if (token_.type != Token::Type::Close) {
-          throw SyntaxError{token_.begin, fmt::format("expected ')' for the '(' at {}", open)};
+          throw SyntaxError{open, "the '(' that stands here has no closing ')'"};
         }
         // A parenthesised group is one operand: its place is that of its parentheses.
         if (!inner.children.empty()) {

@@ -174,6 +174,8 @@ TEST(RuleFile, ErrorsInAQueryNameTheirPlaceInAnyYamlForm) {
   EXPECT_TRUE(first(head + "\"\\\"a b\\\" \\u00e9 bad:x\"\n").starts_with("r.yaml:4:27:"));
   EXPECT_TRUE(first(head + "|\n     late OR\n     bad:x\n").starts_with("r.yaml:6:6:"));
   EXPECT_TRUE(first(head + ">-\n     late OR\n     x OR bad:x\n").starts_with("r.yaml:6:11:"));
+  EXPECT_TRUE(first(head + "|\n\n     late OR\n     bad:x\n").starts_with("r.yaml:7:6:"));
+  EXPECT_TRUE(first(head + ">\n\n\n     late OR bad:x\n").starts_with("r.yaml:7:14:"));
   EXPECT_TRUE(first(head + "late OR\n      bad:x\n").starts_with("r.yaml:5:7:"));
   EXPECT_TRUE(first(head + "\"late \\\n      bad:x\"\n").starts_with("r.yaml:5:7:"));
 }

@@ -357,6 +357,12 @@ class Reader {
   }
 
   void read_routes(const YamlNode& routes, RuleFile& out) {
+    // Nothing at all could mean the default routes or no route.
+    const bool empty = routes.type == YamlNode::Type::List && routes.items.empty();
+    if (empty || routes.type == YamlNode::Type::Null) {
+      diagnostics_.error(routes.mark,
+                         "routes: expected a route; leave the key out for the default routes");
+    }
     std::set<std::string> seen;
     for (const YamlNode& item : items(routes, "routes")) {
       if (!is_map(item, "routes")) continue;

@@ -199,6 +199,14 @@ TEST(RuleFile, WrongTypesAreErrorsAndNoCrash) {
   EXPECT_FALSE(RuleSet::compile("brand: {id: a, query: b, must_match: [{txet: a}]}\n", "r").rules);
 }
 
+TEST(RuleFile, RoutesHoldARouteOrAreLeftOut) {
+  EXPECT_EQ(first("brand: {id: a, query: a}\nroutes: []\n"),
+            "r.yaml:2:9: error: routes: expected a route; leave the key out for the default "
+            "routes");
+  EXPECT_TRUE(first("brand: {id: a, query: a}\nroutes:\n").contains("expected a route"));
+  EXPECT_TRUE(RuleSet::compile("brand: {id: a, query: a}\n", "r").rules);
+}
+
 TEST(RuleFile, ACampaignEndsAfterItBegins) {
   EXPECT_EQ(
       first("brand: {id: a, query: a}\ncampaigns:\n"

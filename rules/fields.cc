@@ -121,7 +121,7 @@ Result<Field> flag_field(std::string_view name, std::string_view value, FieldCon
 }
 
 Result<Field> kind_field(std::string_view value) {
-  const std::optional<Kind> kind = parse_kind(value);
+  const std::optional<Kind> kind = parse_kind(fold(value));
   if (!kind) {
     return unknown(
         "kind", value,

@@ -175,6 +175,11 @@ std::size_t scheme_size(std::string_view url) {
   return valid ? end + 3 : 0;
 }
 
+// A place object may come without anything that says where.
+bool is_told(const std::optional<Place>& place) {
+  return place && (!place->country.empty() || !place->city.empty() || (place->lat && place->lon));
+}
+
 // The handle of a person, who may be told with or without the @.
 std::string_view without_at(std::string_view handle) {
   return handle.substr(handle.starts_with('@') ? 1 : 0);
@@ -461,7 +466,7 @@ bool Facts::holds(const Field& field) {
     case What::HasMedia:
       return !mention.media.empty();
     case What::HasPlace:
-      return mention.place.has_value();
+      return is_told(mention.place);
     case What::Tag:
       return (*tags_)[field.index] != 0;
     case What::AnyTag:

@@ -297,6 +297,11 @@ def has_address(address, wanted):
     return not path or actual == path or actual.startswith(path + "/")
 
 
+def has_place(place):
+    whole = place.get("lat") is not None and place.get("lon") is not None
+    return bool(place.get("country") or place.get("city") or whole)
+
+
 def field(name, value, view):
     mention, rules = view.mention, view.rules
     if name == "author":
@@ -334,7 +339,7 @@ def field(name, value, view):
         return has_address(mention.get("url") or "", value)
     if name == "has":
         return {"link": bool(view.links), "media": bool(mention.get("media")),
-                "place": bool(mention.get("place"))}[value]
+                "place": has_place(mention.get("place") or {})}[value]
     if name == "is":
         if value == "question":
             return view.question

@@ -89,9 +89,12 @@ void set_field(Mention& mention, const std::string& key, const std::string& valu
   if (key == "campaign") mention.campaign = value;
   if (key == "at") mention.created_at = parse_time(value);
   if (key == "seen") mention.seen_at = parse_time(value);
-  if (key == "country" || key == "city") {
+  if (key == "country" || key == "city" || key == "lat" || key == "lon") {
     if (!mention.place) mention.place = Place{};
-    (key == "country" ? mention.place->country : mention.place->city) = value;
+    if (key == "country") mention.place->country = value;
+    if (key == "city") mention.place->city = value;
+    if (key == "lat") mention.place->lat = std::stod(value);
+    if (key == "lon") mention.place->lon = std::stod(value);
   }
 }
 

@@ -166,8 +166,19 @@ class QuestionScan {
           fold_case(text_.substr(word.begin, word.end - word.begin)) != words[i].accented) {
         return false;
       }
+      if (i > 0 && sentence_ends_between(words_[first + i - 1], word)) return false;
     }
     return true;
+  }
+
+  bool sentence_ends_between(const Word& before, const Word& after) const {
+    const char* stop = text_.data() + after.begin;
+    for (const char* at = text_.data() + before.end; at < stop;) {
+      const Decoded next = decode(at, stop);
+      if (ends_sentence(next.code_point)) return true;
+      at += next.size;
+    }
+    return false;
   }
 
   std::string_view text_;

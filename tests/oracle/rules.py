@@ -13,7 +13,9 @@ from words import APOSTROPHES, cut, fold
 
 UNQUEUED_KINDS = ("click", "conversion", "reaction")
 MARKS = "?\uff1f\u061f\u00bf"
-QUOTATION = re.compile("\"[^\"\n]*\"|“[^”\n]*”|«[^»\n]*»")
+LINE = "\n\r\v\f\x85\u2028\u2029"  # what breaks one
+SENTENCE_END = re.compile(f"[.!?…{LINE}]")
+QUOTATION = re.compile(f"\"[^\"{LINE}]*\"|“[^”{LINE}]*”|«[^»{LINE}]*»")
 
 
 def parse_time(text):
@@ -137,11 +139,13 @@ class Rules:
 
     @staticmethod
     def sentences(text, words):
-        """The words from each sentence's start on."""
+        """The words of each sentence. What ends one stands between words, in no number or URL."""
+        within = {at for w in words for at in range(w.begin, w.end)}
         begin = 0
-        for at in [m.end() for m in re.finditer(r"[.!?…\n\r]", text)] + [len(text)]:
-            yield [w for w in words if begin <= w.begin][:8]
-            begin = at
+        for end in [m.end() for m in SENTENCE_END.finditer(text) if m.start() not in within] + [
+                len(text)]:
+            yield [w for w in words if begin <= w.begin < end][:8]
+            begin = end
 
     @staticmethod
     def starts_with(sentence, starts):

@@ -346,6 +346,23 @@ TEST(Questions, StartWithAnInterrogativeOfTheLanguage) {
   EXPECT_FALSE(asks("Wherever I go", "en"));
 }
 
+TEST(Questions, StartWithAnInterrogativeThatStaysInItsSentence) {
+  EXPECT_TRUE(asks("do you ship to Lyon", "en"));
+  EXPECT_TRUE(asks("do, you ship to Lyon", "en"));
+  EXPECT_FALSE(asks("yes we do. you ship to Lyon", "en"));
+  EXPECT_FALSE(asks("do. you ship to Lyon", "en"));
+  EXPECT_FALSE(asks("do\nyou ship to Lyon", "en"));
+  EXPECT_FALSE(asks("do\u2028you ship to Lyon", "en"));
+}
+
+TEST(Questions, StartAfterAPointThatStandsInNoWord) {
+  EXPECT_FALSE(asks("it cost 3.14 how odd", "en"));
+  EXPECT_FALSE(asks("see https://acme.com/x.where now", "en"));
+  EXPECT_TRUE(asks("see https://acme.com/x. Where now", "en"));
+  EXPECT_TRUE(asks("so\u0085where now", "en"));
+  EXPECT_TRUE(asks("so\u000Bwhere now", "en"));
+}
+
 TEST(Questions, AreKnownInEveryListedLanguage) {
   EXPECT_TRUE(asks("Est-ce que ça marche", "fr"));
   EXPECT_TRUE(asks("Qu’est-ce que c'est", "fr"));

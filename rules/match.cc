@@ -24,8 +24,32 @@ bool in_window(const RuleSet::Plan::RulePlan& rule, std::optional<Time> time) {
   return time && (!rule.from || *time >= *rule.from) && (!rule.until || *time < *rule.until);
 }
 
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// With each `%41` as the byte that it stands for. A `+` stays: no campaign's id has a space.
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      const int high = hex_digit(text[i + 1]);
+      const int low = hex_digit(text[i + 2]);
+      if (high >= 0 && low >= 0) {
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+        continue;
+      }
+    }
+    out += text[i];
+  }
+  return out;
+}
+
 // The value of utm_campaign in the query of a URL, or nothing.
-std::string_view utm_campaign(std::string_view url) {
+std::string utm_campaign(std::string_view url) {
   constexpr std::string_view kName = "utm_campaign=";
   url = url.substr(0, url.find('#'));
   const std::size_t query = url.find('?');
@@ -33,7 +57,7 @@ std::string_view utm_campaign(std::string_view url) {
   for (std::string_view rest = url.substr(query + 1); !rest.empty();) {
     const std::size_t end = rest.find('&');
     const std::string_view pair = rest.substr(0, end);
-    if (pair.starts_with(kName)) return pair.substr(kName.size());
+    if (pair.starts_with(kName)) return percent_decoded(pair.substr(kName.size()));
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
   }
   return {};

@@ -4,7 +4,7 @@ import datetime
 import os
 import re
 import unicodedata
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote
 
 import yaml
 
@@ -51,6 +51,12 @@ def interrogative(word):
     """A form, and whether its accents matter: they do where they are written."""
     form = accented(word)
     return (form, True) if form != fold(word) else (fold(word), False)
+
+
+def utm_campaign(link):
+    query = link.partition("#")[0].partition("?")[2]
+    values = [pair[13:] for pair in query.split("&") if pair.startswith("utm_campaign=")]
+    return unquote(values[0]) if values else None
 
 
 class Account:
@@ -157,14 +163,13 @@ class Rules:
     def campaigns_of(self, view, event):
         mention = view.mention
         explicit = mention.get("campaign")
+        clicked = set()
         if not explicit and mention.get("kind") in ("click", "conversion"):
-            for link in [mention.get("url") or ""] + view.links:
-                explicit = explicit or (parse_qs(urlsplit(link).query).get("utm_campaign")
-                                        or [None])[0]
+            clicked = {utm_campaign(link) for link in [mention.get("url") or ""] + view.links}
         found = []
         for name, query, begin, until in self.campaigns:
             inside = (begin is None or event >= begin) and (until is None or event < until)
-            if name == explicit or (inside and evaluate(query, view)):
+            if name == explicit or (inside and (name in clicked or evaluate(query, view))):
                 found.append(name)
         return sorted(found)
 

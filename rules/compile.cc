@@ -33,6 +33,11 @@ bool holds_of_nothing(const QueryNode& query) {
   }
 }
 
+// As what a word or entity of a query may stand in a text.
+Kinds kinds_for(WordKind kind) {
+  return kind == WordKind::Word ? kWordAlone : kinds_of(kind);
+}
+
 std::size_t code_points(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
@@ -213,7 +218,7 @@ std::uint32_t QueryCompiler::word(const QueryNode& query) {
   }
   if (words.size() == 1) {
     PlanNode term{.op = PlanNode::Op::Term};
-    term.kinds = words[0].kind == WordKind::Word ? kWordAlone : kinds_of(words[0].kind);
+    term.kinds = kinds_for(words[0].kind);
     term.a = plan_.vocabulary.add_word(words[0].folded);
     return add(term);
   }
@@ -267,7 +272,7 @@ std::uint32_t QueryCompiler::phrase(const QueryNode& query, std::string_view tex
   }
   if (words.size() == 1 && !exact) {
     PlanNode term{.op = PlanNode::Op::Term};
-    term.kinds = kinds_of(words[0].kind);
+    term.kinds = kinds_for(words[0].kind);
     term.a = plan_.vocabulary.add_word(words[0].folded);
     return add(term);
   }
@@ -279,7 +284,8 @@ std::uint32_t QueryCompiler::phrase(const QueryNode& query, std::string_view tex
       plan_.part_texts[static_cast<std::uint32_t>(plan_.parts.size())] =
           nfc(text.substr(part.begin, part.end - part.begin));
     }
-    plan_.parts.push_back({plan_.vocabulary.add_word(part.folded), kinds_of(part.kind)});
+    plan_.parts.push_back({plan_.vocabulary.add_word(part.folded),
+                           exact ? kinds_of(part.kind) : kinds_for(part.kind)});
   }
   return add(result);
 }

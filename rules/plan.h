@@ -26,7 +26,7 @@ using Kinds = std::uint8_t;
 constexpr Kinds kinds_of(WordKind kind) {
   return static_cast<Kinds>(1U << static_cast<unsigned>(kind));
 }
-// A bare word also matches the whole of a hashtag or handle.
+// A word, alone or in a phrase, also matches the whole of a hashtag or handle.
 constexpr Kinds kWordAlone =
     kinds_of(WordKind::Word) | kinds_of(WordKind::Hashtag) | kinds_of(WordKind::Handle);
 

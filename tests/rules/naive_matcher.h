@@ -102,7 +102,10 @@ class NaiveMatcher {
     for (std::size_t at = 0; at + wanted.size() <= words.size(); ++at) {
       const bool same = std::equal(
           wanted.begin(), wanted.end(), words.begin() + static_cast<std::ptrdiff_t>(at),
-          [](const Word& a, const Word& b) { return a.kind == b.kind && a.folded == b.folded; });
+          [](const Word& a, const Word& b) {
+            const bool kind = a.kind == WordKind::Word ? is_alone(b.kind) : a.kind == b.kind;
+            return kind && a.folded == b.folded;
+          });
       if (same) result.insert(Way{Range{at, at + wanted.size() - 1}});
     }
     return result;

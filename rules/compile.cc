@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -13,6 +14,10 @@ constexpr std::size_t kMaxRegexes = 5'000;
 // What one regex may take of memory, its automata included. RE2 falls back to slower automata
 // before it takes more.
 constexpr std::int64_t kMaxRegexMemory = std::int64_t{1} << 20;
+
+// One network of each way to write a handle.
+constexpr std::array<std::string_view, 4> kHandleNetworks = {"", "mastodon", "bluesky",
+                                                             "instagram"};
 
 bool is_operand(QueryNode::Kind kind) {
   return kind == QueryNode::Kind::Word || kind == QueryNode::Kind::Phrase ||
@@ -262,14 +267,43 @@ std::uint32_t QueryCompiler::wildcard(const QueryNode& query) {
   return add(term);
 }
 
-std::uint32_t QueryCompiler::phrase(const QueryNode& query, std::string_view text, bool exact) {
-  cut_.cut(text, "");
-  const std::vector<Word>& words = cut_.words();
-  if (words.empty()) {
-    return error(
-        query,
-        fmt::format("\"{}\" has nothing to match: expected a letter, a number or an emoji", text));
+// The ways to cut a phrase. A text is cut as its network writes handles; a query is for every
+// network, so each way that differs is one more. Where a way finds fewer handles than another, an @
+// is no sign of anything to it, and it would take what is no handle: it is left out.
+std::vector<std::vector<QueryCompiler::PhraseWord>> QueryCompiler::readings(std::string_view text) {
+  std::vector<std::vector<PhraseWord>> result;
+  std::ptrdiff_t most = 0;
+  for (const std::string_view network : kHandleNetworks) {
+    cut_.cut(text, network);
+    const std::vector<Word>& words = cut_.words();
+    const std::ptrdiff_t handles = std::ranges::count(words, WordKind::Handle, &Word::kind);
+    if (handles < most) continue;
+    if (handles > most) result.clear();
+    most = handles;
+    std::vector<PhraseWord> reading;
+    for (const Word& word : words) {
+      reading.push_back(
+          {word.kind, text.substr(word.begin, word.end - word.begin), std::string(word.folded)});
+    }
+    if (std::ranges::find(result, reading) == result.end()) result.push_back(std::move(reading));
   }
+  return result;
+}
+
+std::uint32_t QueryCompiler::phrase(const QueryNode& query, std::string_view text, bool exact) {
+  std::vector<std::uint32_t> alternatives;
+  for (const std::vector<PhraseWord>& words : readings(text)) {
+    if (words.empty()) {
+      return error(
+          query, fmt::format("\"{}\" has nothing to match: expected a letter, a number or an emoji",
+                             text));
+    }
+    alternatives.push_back(phrase_of(words, exact));
+  }
+  return add_any(std::move(alternatives));
+}
+
+std::uint32_t QueryCompiler::phrase_of(const std::vector<PhraseWord>& words, bool exact) {
   if (words.size() == 1 && !exact) {
     PlanNode term{.op = PlanNode::Op::Term};
     term.kinds = kinds_for(words[0].kind);
@@ -279,10 +313,9 @@ std::uint32_t QueryCompiler::phrase(const QueryNode& query, std::string_view tex
   PlanNode result{.op = exact ? PlanNode::Op::Exact : PlanNode::Op::Phrase};
   result.a = static_cast<std::uint32_t>(plan_.parts.size());
   result.b = static_cast<std::uint32_t>(words.size());
-  for (const Word& part : words) {
+  for (const PhraseWord& part : words) {
     if (exact) {
-      plan_.part_texts[static_cast<std::uint32_t>(plan_.parts.size())] =
-          nfc(text.substr(part.begin, part.end - part.begin));
+      plan_.part_texts[static_cast<std::uint32_t>(plan_.parts.size())] = nfc(part.written);
     }
     plan_.parts.push_back({plan_.vocabulary.add_word(part.folded),
                            exact ? kinds_of(part.kind) : kinds_for(part.kind)});

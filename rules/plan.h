@@ -114,6 +114,13 @@ class QueryCompiler {
                                        std::vector<QueryIssue>& issues);
 
  private:
+  struct PhraseWord {
+    WordKind kind = WordKind::Word;
+    std::string_view written;  // a part of the query
+    std::string folded;
+    friend bool operator==(const PhraseWord&, const PhraseWord&) = default;
+  };
+
   std::uint32_t node(const QueryNode& query);
   std::uint32_t group(const QueryNode& query, PlanNode::Op op);
   std::uint32_t near(const QueryNode& query);
@@ -121,6 +128,8 @@ class QueryCompiler {
   std::uint32_t wildcard(const QueryNode& query);
   std::uint32_t entity(const QueryNode& query, WordKind kind);
   std::uint32_t phrase(const QueryNode& query, std::string_view text, bool exact);
+  std::uint32_t phrase_of(const std::vector<PhraseWord>& words, bool exact);
+  std::vector<std::vector<PhraseWord>> readings(std::string_view text);
   std::uint32_t regex(const QueryNode& query);
   std::uint32_t field(const QueryNode& query);
   std::uint32_t add(PlanNode node);

@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 4> kHandleNetworks = {"", "mastodon", "bl
 
 bool is_operand(QueryNode::Kind kind) {
   return kind == QueryNode::Kind::Word || kind == QueryNode::Kind::Phrase ||
-         kind == QueryNode::Kind::Near || kind == QueryNode::Kind::Or;
+         kind == QueryNode::Kind::Exact || kind == QueryNode::Kind::Near ||
+         kind == QueryNode::Kind::Or;
 }
 
 // Whether the query holds of a mention of which no primary is true.
@@ -147,7 +148,7 @@ std::uint32_t QueryCompiler::group(const QueryNode& query, PlanNode::Op op) {
 void QueryCompiler::check_near_operand(const QueryNode& operand) {
   if (!is_operand(operand.kind)) {
     error(operand,
-          "NEAR joins words, wildcards, phrases, #, @, $ and emoji, or OR groups of these");
+          "NEAR joins words, wildcards, phrases, exact:, #, @, $ and emoji, or OR groups of these");
   } else if (operand.kind == QueryNode::Kind::Or) {
     for (const QueryNode& child : operand.children) check_near_operand(child);
   }

@@ -16,7 +16,7 @@ namespace vigie {
 
 // A second opinion on queries: walks the tree as it was parsed and looks at every word of the text
 // for every leaf. It shares the parser and the cutting of text with the real matcher and nothing
-// else. It knows words, wildcards, phrases, entities, NEAR, AND, OR, NOT, lang:, kind: and
+// else. It knows words, wildcards, phrases, exact:, entities, NEAR, AND, OR, NOT, lang:, kind: and
 // followers.
 class NaiveMatcher {
  public:
@@ -111,6 +111,27 @@ class NaiveMatcher {
     return result;
   }
 
+  // `text` and the text of the mention are in NFC.
+  std::set<Way> exact(const std::string& text) const {
+    CutText query;
+    query.cut(text, mention_.network);
+    std::set<Way> result;
+    const std::size_t size = query.words().size();
+    for (std::size_t at = 0; at + size <= cut_.words().size(); ++at) {
+      bool same = true;
+      for (std::size_t i = 0; i < size; ++i) {
+        same = same && written(query, i) == written(cut_, at + i);
+      }
+      if (same) result.insert(Way{Range{at, at + size - 1}});
+    }
+    return result;
+  }
+
+  static std::string_view written(const CutText& cut, std::size_t at) {
+    const Word& word = cut.words()[at];
+    return cut.text().substr(word.begin, word.end - word.begin);
+  }
+
   std::set<Way> word(const std::string& text) const {
     std::set<Way> result;
     const std::vector<Word>& words = cut_.words();
@@ -157,6 +178,7 @@ class NaiveMatcher {
   std::set<Way> ways(const QueryNode& query) const {
     if (query.kind == QueryNode::Kind::Near) return near(query);
     if (query.kind == QueryNode::Kind::Word) return word(query.text);
+    if (query.kind == QueryNode::Kind::Exact) return exact(query.text);
     if (query.kind == QueryNode::Kind::Or) {
       std::set<Way> result;
       for (const QueryNode& child : query.children) {

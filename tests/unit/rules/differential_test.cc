@@ -15,10 +15,28 @@ namespace {
 constexpr std::array<std::string_view, 20> kTexts = {
     "acme", "Acme", "late", "order", "parcel", "parcels", "#late",   "@acme", "東京", "l'avion",
     "café", "CAFE", "🎉",   "wi-fi", "$ACME",  "ward",    "#parcel", "#東京", "a",    "acme.com"};
-constexpr std::array<std::string_view, 20> kLeaves = {
-    "acme",        "late",     "order", "parcel*", "w?rd",          "#late",       "@acme",
-    "東京",        "l'avion",  "café",  "wi-fi",   "$acme",         "\"a order\"", "\"late late\"",
-    "\"#late a\"", "acme.com", "🎉",    "par*",    "\"late acme\"", "\"parcel\""};
+constexpr std::array<std::string_view, 22> kLeaves = {"acme",
+                                                      "late",
+                                                      "order",
+                                                      "parcel*",
+                                                      "w?rd",
+                                                      "#late",
+                                                      "@acme",
+                                                      "東京",
+                                                      "l'avion",
+                                                      "café",
+                                                      "wi-fi",
+                                                      "$acme",
+                                                      "\"a order\"",
+                                                      "\"late late\"",
+                                                      "\"#late a\"",
+                                                      "acme.com",
+                                                      "🎉",
+                                                      "par*",
+                                                      "\"late acme\"",
+                                                      "\"parcel\"",
+                                                      "exact:Acme",
+                                                      "exact:\"CAFE late\""};
 
 class Generator {
  public:

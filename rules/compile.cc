@@ -44,6 +44,19 @@ Kinds kinds_for(WordKind kind) {
   return kind == WordKind::Word ? kWordAlone : kinds_of(kind);
 }
 
+// The pieces of a phrase as operands: `par* ONEAR/0 x`.
+std::string joined_by_near(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = std::min(text.find_first_not_of(' ', at), text.size());
+    at = std::min(text.find(' ', begin), text.size());
+    if (begin == at) break;
+    if (!out.empty()) out += " ONEAR/0 ";
+    out += text.substr(begin, at - begin);
+  }
+  return out;
+}
+
 std::size_t code_points(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
@@ -101,9 +114,8 @@ std::uint32_t QueryCompiler::node(const QueryNode& query) {
     case QueryNode::Kind::Word:
       return word(query);
     case QueryNode::Kind::Phrase:
-      return phrase(query, query.text, false);
     case QueryNode::Kind::Exact:
-      return phrase(query, query.text, true);
+      return quotation(query);
     case QueryNode::Kind::Regex:
       return regex(query);
     case QueryNode::Kind::Field:
@@ -266,6 +278,23 @@ std::uint32_t QueryCompiler::wildcard(const QueryNode& query) {
   term.kinds = kWordAlone;
   term.a = plan_.vocabulary.add_wildcard(star == std::string::npos ? folded : folded + "*");
   return add(term);
+}
+
+// A wildcard would be taken for punctuation, and the phrase for one that is never there.
+std::uint32_t QueryCompiler::quotation(const QueryNode& query) {
+  const std::string_view text = query.text;
+  cut_.cut(text, "");
+  const std::vector<Word>& words = cut_.words();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::size_t end = words[i].end;
+    if (words[i].kind == WordKind::Emoji || end == text.size()) continue;
+    const bool next_follows = i + 1 < words.size() && words[i + 1].begin == end + 1;
+    if (text[end] != '*' && !(text[end] == '?' && next_follows)) continue;
+    return error(query, fmt::format("wildcards do not work inside a phrase; write {}, or NEAR/0 "
+                                    "for any order",
+                                    joined_by_near(text)));
+  }
+  return phrase(query, text, query.kind == QueryNode::Kind::Exact);
 }
 
 // The ways to cut a phrase. A text is cut as its network writes handles; a query is for every

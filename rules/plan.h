@@ -127,6 +127,7 @@ class QueryCompiler {
   std::uint32_t word(const QueryNode& query);
   std::uint32_t wildcard(const QueryNode& query);
   std::uint32_t entity(const QueryNode& query, WordKind kind);
+  std::uint32_t quotation(const QueryNode& query);
   std::uint32_t phrase(const QueryNode& query, std::string_view text, bool exact);
   std::uint32_t phrase_of(const std::vector<PhraseWord>& words, bool exact);
   std::vector<std::vector<PhraseWord>> readings(std::string_view text);

@@ -13,7 +13,7 @@ class QueryError(ValueError):
 
 TOKEN = re.compile(r'''\s*(?:
     (?P<open>\() | (?P<close>\)) | (?P<near>O?NEAR/\d+)(?=[\s()]|$)
-  | (?P<exact>exact:"(?:[^"\\]|\\.)*")
+  | (?P<exact>exact:(?:"(?:[^"\\]|\\.)*"|[^\s()"]+))
   | (?P<phrase>"(?:[^"\\]|\\.)*")
   | (?P<regex>/(?:[^/\\]|\\.)+/i?)(?=[\s()]|$)
   | (?P<minus>-(?=\S))
@@ -99,8 +99,9 @@ class Parser:
         if kind == "phrase":
             return phrase(unquote(value))
         if kind == "exact":
-            return ("exact", [unicodedata.normalize("NFC", w.text)
-                              for w in cut(unquote(value[6:]))])
+            text = unquote(value[6:]) if value[6] == '"' else value[6:]
+            return either([("exact", [unicodedata.normalize("NFC", w.text) for w in words])
+                           for words in readings(text)])
         if kind == "regex":
             flags = re.I if value.endswith("i") else 0
             return ("regex", re.compile(value[1:value.rindex("/")], flags))
@@ -136,11 +137,24 @@ def unquote(text):
     return re.sub(r"\\(.)", r"\1", text[1:-1])
 
 
-def phrase(text):
-    words = cut(text)
-    if len(words) == 1:
-        return entity(words[0])
-    return ("phrase", [(w.kind, w.folded) for w in words], None)
+def readings(text):
+    """The ways to cut a phrase: as each network writes handles, where that finds the most."""
+    ways = [cut(text, network) for network in ("", "mastodon", "bluesky", "instagram")]
+    handles = [sum(w.kind == "handle" for w in words) for words in ways]
+    found = {tuple((w.kind, w.text) for w in words): words
+             for words, count in zip(ways, handles) if count == max(handles)}
+    return list(found.values())
+
+
+def either(nodes):
+    return nodes[0] if len(nodes) == 1 else ("or", nodes)
+
+
+def phrase(text, tag=None):
+    """Words next to each other, or `tag` as a whole hashtag."""
+    return either([entity(words[0]) if len(words) == 1 else
+                   ("phrase", [(w.kind, w.folded) for w in words], tag)
+                   for words in readings(text)])
 
 
 def entity(word):
@@ -159,7 +173,7 @@ def term(text):
         raise QueryError(f"no word in {text!r}")
     if len(words) == 1:
         return entity(words[0])
-    return ("phrase", [(w.kind, w.folded) for w in words], fold(text))
+    return phrase(text, fold(text))
 
 
 def bare_handle(text):
@@ -225,46 +239,48 @@ def evaluate(node, view):
 
 
 def places(node, view):
-    """Where a node of words matches: (first word, last word), both inclusive."""
+    """Where a node of words matches: the positions of its words, once each way."""
     kind = node[0]
     words = view.words
     if kind == "or":
-        return [place for part in node[1] for place in places(part, view)]
+        return {place for part in node[1] for place in places(part, view)}
     if kind == "word":
-        return [(i, i) for i, w in enumerate(words)
-                if w.folded == node[1] and w.kind in ("word", "hashtag", "handle")]
+        return {frozenset([i]) for i, w in enumerate(words)
+                if w.folded == node[1] and w.kind in ("word", "hashtag", "handle")}
     if kind == "wild":
-        return [(i, i) for i, w in enumerate(words)
-                if w.kind in ("word", "hashtag", "handle") and node[1].fullmatch(w.folded)]
+        return {frozenset([i]) for i, w in enumerate(words)
+                if w.kind in ("word", "hashtag", "handle") and node[1].fullmatch(w.folded)}
     if kind == "entity":
         folded = fold_emoji(node[2]) if node[1] == "emoji" else node[2]
-        return [(i, i) for i, w in enumerate(words) if w.kind == node[1] and w.folded == folded]
+        return {frozenset([i]) for i, w in enumerate(words)
+                if w.kind == node[1] and w.folded == folded}
     if kind == "phrase":
         parts = node[1]
-        found = [(i, i + len(parts) - 1) for i in range(len(words) - len(parts) + 1)
-                 if all(same(words[i + k], parts[k]) for k in range(len(parts)))]
-        return found + [(i, i) for i, w in enumerate(words)
-                        if node[2] and w.kind == "hashtag" and w.folded == node[2]]
+        found = {frozenset(range(i, i + len(parts))) for i in range(len(words) - len(parts) + 1)
+                 if all(same(words[i + k], parts[k]) for k in range(len(parts)))}
+        return found | {frozenset([i]) for i, w in enumerate(words)
+                        if node[2] and w.kind == "hashtag" and w.folded == node[2]}
     if kind == "exact":
         parts = node[1]
-        return [(i, i + len(parts) - 1) for i in range(len(words) - len(parts) + 1)
+        return {frozenset(range(i, i + len(parts))) for i in range(len(words) - len(parts) + 1)
                 if all(unicodedata.normalize("NFC", words[i + k].text) == parts[k]
-                       for k in range(len(parts)))]
+                       for k in range(len(parts)))}
     if kind == "near":
-        _, left, right, distance, ordered = node
-        found = []
-        for a in places(left, view):
-            for b in places(right, view):
-                if b[0] > a[1]:
-                    between = b[0] - a[1] - 1
-                elif a[0] > b[1] and not ordered:
-                    between = a[0] - b[1] - 1
-                else:
-                    continue
-                if between <= distance:
-                    found.append((min(a[0], b[0]), max(a[1], b[1])))
-        return found
+        return near(node, view)
     raise QueryError(f"{kind} cannot stand here")
+
+
+def near(node, view):
+    """Where one side lies within the other, or they interleave, no word is between them."""
+    _, left, right, distance, ordered = node
+    found = set()
+    for a in places(left, view):
+        for b in places(right, view):
+            first, second = (a, b) if ordered or min(a) < min(b) else (b, a)
+            between = min(second) - max(first) - 1
+            if not a & b and between <= distance and not (ordered and between < 0):
+                found.add(a | b)
+    return found
 
 
 def same(word, part):

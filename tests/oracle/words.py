@@ -30,8 +30,11 @@ HOST = rf"(?:{LABEL}\.)+[A-Za-z]{{2,}}"
 NO_MORE = r"(?![A-Za-z0-9@+-]|_+[A-Za-z0-9.-])"
 PATH = r"(?:[/?#][^\s<>\"\u3000\u3001\u3002「」]*)"
 URL = re.compile(
-    rf"https?://{HOST}(?::\d+)?{PATH}?|www\.{HOST}(?::\d+)?{PATH}?|{HOST}(?::\d+)?/[^\s<>\"]*"
+    rf"www\.{HOST}(?::\d+)?{PATH}?|{HOST}(?::\d+)?/[^\s<>\"]*"
     rf"|(?:{LABEL}\.)+{TLD}{NO_MORE}(?:\.{COUNTRY}{NO_MORE})*", re.I)
+WITH_SCHEME = re.compile(
+    rf"(?<![@＠#＃$\ufeff])https?://{HOST}(?::\d+)?{PATH}?", re.I)
+RETWEET = re.compile(r"[^A-Za-z0-9_+~.-]?rt", re.I)
 HANDLES = {
     "mastodon": re.compile(r"[@＠][A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
                            r"(?:@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)?"),
@@ -129,8 +132,11 @@ def is_digit(char):
 def cut(text, network=""):
     words = []
     at = 0
+    # An address with its scheme starts anywhere, also within what would be a word.
+    schemes = {m.start(): m.group() for m in WITH_SCHEME.finditer(text)}
     while at < len(text):
-        entity = entity_at(text, at, network)
+        entity = (trimmed_url(schemes[at], at) if at in schemes
+                  else entity_at(text, at, network))
         if entity:
             words.append(entity)
             at = entity.end
@@ -138,7 +144,7 @@ def cut(text, network=""):
         if not is_part(text[at]):
             at += 1
             continue
-        at = cut_word(text, at, words)
+        at = cut_word(text, at, words, schemes)
     return words
 
 
@@ -152,10 +158,11 @@ def entity_at(text, at, network):
         url = URL.match(text, at)
         return url and trimmed_url(url.group(), at)
     if char in "@＠":
-        if before.isalnum() or before in "_!#$%&*@＠":
+        retweet = RETWEET.fullmatch(text, max(0, at - 3), at)
+        if (before.isalnum() or before in "_!#$%&*@＠") and not retweet:
             return None
         handle = HANDLES.get(network, HANDLES[""]).match(text, at)
-        if handle:
+        if handle and not text.startswith("://", handle.end()):
             return Word("handle", handle.group(), fold(handle.group()[1:]), at)
         return None
     if char in "#＃":
@@ -164,7 +171,7 @@ def entity_at(text, at, network):
         end = at + 1
         while end < len(text) and (is_part(text[end]) or text[end] in "\u00b7\u30fb\u200c"):
             end += 1
-        if any(is_letter(c) for c in text[at + 1:end]):
+        if any(is_letter(c) for c in text[at + 1:end]) and not text.startswith("://", end):
             return Word("hashtag", text[at:end], fold(text[at + 1:end]), at)
     if char == "$" and (before.isspace() or not at):
         cashtag = CASHTAG.match(text, at)
@@ -182,7 +189,7 @@ def trimmed_url(url, at):
     return Word("url", url[:end], fold(url[:end]), at)
 
 
-def cut_word(text, at, words):
+def cut_word(text, at, words, schemes):
     """Adds the word that starts at `at`; returns where to go on."""
     if script(text[at]) in UNSPACED and unicodedata.category(text[at])[0] in "LN":
         end = at + 1
@@ -191,7 +198,7 @@ def cut_word(text, at, words):
         words.append(Word("word", text[at:end], fold(text[at:end]), at))
         return end
     end = at
-    while end < len(text):
+    while end < len(text) and end not in schemes:
         char = text[end]
         if is_part(char):
             if script(char) in UNSPACED and unicodedata.category(char)[0] in "LN":

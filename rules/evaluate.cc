@@ -61,6 +61,45 @@ void keep_near(const PlanNode& node, bool left, std::vector<Occurrence>& list,
   });
 }
 
+// Appends those of `parts` that stand on one of `words`.
+void append_told_apart(const std::vector<Occurrence>& parts, const std::vector<bool>& words,
+                       std::vector<Occurrence>& out) {
+  for (const Occurrence& part : parts) {
+    bool told_apart = false;
+    for (std::uint32_t i = part.first; i <= part.last; ++i) told_apart = told_apart || words[i];
+    if (told_apart) out.push_back(part);
+  }
+}
+
+// Hulls that differ in nothing but their first and last word. Of two that share the one that is
+// compared the wider is kept, and with none compared no hull within another: what is near a hull is
+// near a wider one, and so is what they make together.
+class WidestHulls {
+ public:
+  WidestHulls(std::size_t words, bool by_last, bool maximal)
+      : hulls_(words, {~std::uint32_t{0}, 0}), by_last_(by_last), maximal_(maximal) {}
+
+  void add(const Occurrence& hull) {
+    Occurrence& kept = hulls_[by_last_ ? hull.last : hull.first];
+    kept = {std::min(kept.first, hull.first), std::max(kept.last, hull.last)};
+  }
+
+  template <class Use>
+  void each(Use use) const {
+    std::uint64_t covered = 0;  // the end of what a hull before reaches
+    for (const Occurrence& hull : hulls_) {
+      if (hull.first > hull.last || (maximal_ && hull.last < covered)) continue;
+      covered = std::uint64_t{hull.last} + 1;
+      use(hull);
+    }
+  }
+
+ private:
+  std::vector<Occurrence> hulls_;
+  bool by_last_;
+  bool maximal_;
+};
+
 }  // namespace
 
 void Evaluation::start(const RuleSet::Plan& plan, const CutText& cut, Facts& facts) {
@@ -200,7 +239,7 @@ void Evaluation::occurrences(std::uint32_t at, std::vector<Occurrence>& out) con
 
 bool Evaluation::near_holds(const PlanNode& node) {
   if (!is_flat(node.a) || !is_flat(node.b)) {
-    return !near_matches(static_cast<std::uint32_t>(&node - plan_->nodes.data())).empty();
+    return !joined(node, {.words = std::vector<bool>(cut_->words().size())}).empty();
   }
   left_.clear();
   right_.clear();
@@ -212,34 +251,39 @@ bool Evaluation::near_holds(const PlanNode& node) {
   return !left_.empty();
 }
 
-std::vector<Evaluation::NearMatch> Evaluation::near_matches(std::uint32_t at) {
+// Marks each word on which a leaf below `at` stands somewhere.
+void Evaluation::mark_words(std::uint32_t at, std::vector<bool>& words) const {
+  const PlanNode& node = plan_->nodes[at];
+  if (node.op == Do::Near) {
+    mark_words(node.a, words);
+    mark_words(node.b, words);
+  } else if (node.op == Do::Or) {
+    for (std::uint32_t i = 0; i < node.b; ++i) mark_words(plan_->children[node.a + i], words);
+  } else {
+    std::vector<Occurrence> list;
+    occurrences(at, list);
+    for (const Occurrence& one : list) {
+      for (std::uint32_t i = one.first; i <= one.last; ++i) words[i] = true;
+    }
+  }
+}
+
+std::vector<Evaluation::NearMatch> Evaluation::near_matches(std::uint32_t at,
+                                                            const Outside& outside) const {
   const PlanNode& node = plan_->nodes[at];
   std::vector<NearMatch> result;
   if (node.op == Do::Or) {
     for (std::uint32_t i = 0; i < node.b; ++i) {
-      std::vector<NearMatch> some = near_matches(plan_->children[node.a + i]);
+      std::vector<NearMatch> some = near_matches(plan_->children[node.a + i], outside);
       std::ranges::move(some, std::back_inserter(result));
     }
-  } else if (node.op != Do::Near) {
+  } else if (node.op == Do::Near) {
+    result = joined(node, outside);
+  } else {
     std::vector<Occurrence> list;
     occurrences(at, list);
-    for (const Occurrence& one : list) result.push_back({one, {one}});
-  } else {
-    const std::vector<NearMatch> left = near_matches(node.a);
-    const std::vector<NearMatch> right = near_matches(node.b);
-    for (const NearMatch& a : left) {
-      for (const NearMatch& b : right) {
-        // The right side is sorted by its first word.
-        if (b.hull.first > a.hull.last && b.hull.first - a.hull.last - 1 > node.distance) break;
-        if (!near_enough(node, a.hull, b.hull) || !apart(a.parts, b.parts)) continue;
-        NearMatch both{{std::min(a.hull.first, b.hull.first), std::max(a.hull.last, b.hull.last)},
-                       a.parts};
-        both.parts.insert(both.parts.end(), b.parts.begin(), b.parts.end());
-        std::ranges::sort(both.parts);
-        result.push_back(std::move(both));
-        if (result.size() == kMaxNearMatches) break;
-      }
-      if (result.size() == kMaxNearMatches) break;
+    for (const Occurrence& one : list) {
+      append_told_apart({one}, outside.words, result.emplace_back(NearMatch{one, {}}).parts);
     }
   }
   const auto by_place = [](const NearMatch& match) { return std::tie(match.hull, match.parts); };
@@ -250,8 +294,43 @@ std::vector<Evaluation::NearMatch> Evaluation::near_matches(std::uint32_t at) {
   return result;
 }
 
+std::vector<Evaluation::NearMatch> Evaluation::joined(const PlanNode& near,
+                                                      const Outside& outside) const {
+  Outside of_left = outside;
+  mark_words(near.b, of_left.words);
+  of_left.last = outside.last || near.ordered;
+  Outside of_right = outside;
+  mark_words(near.a, of_right.words);
+  of_right.first = outside.first || near.ordered;
+  const std::vector<NearMatch> left = near_matches(near.a, of_left);
+  const std::vector<NearMatch> right = near_matches(near.b, of_right);
+  std::vector<NearMatch> result;
+  WidestHulls widest(outside.words.size(), outside.last, !outside.first && !outside.last);
+  for (const NearMatch& a : left) {
+    for (const NearMatch& b : right) {
+      // The right side is sorted by its first word.
+      if (b.hull.first > a.hull.last && b.hull.first - a.hull.last - 1 > near.distance) break;
+      if (!near_enough(near, a.hull, b.hull) || !apart(a.parts, b.parts)) continue;
+      NearMatch both{{std::min(a.hull.first, b.hull.first), std::max(a.hull.last, b.hull.last)},
+                     {}};
+      append_told_apart(a.parts, outside.words, both.parts);
+      append_told_apart(b.parts, outside.words, both.parts);
+      if (both.parts.empty() && !(outside.first && outside.last)) {
+        widest.add(both.hull);
+        continue;
+      }
+      std::ranges::sort(both.parts);
+      result.push_back(std::move(both));
+      if (result.size() == kMaxNearMatches) break;
+    }
+    if (result.size() == kMaxNearMatches) break;
+  }
+  widest.each([&](const Occurrence& hull) { result.push_back({hull, {}}); });
+  return result;
+}
+
 // The occurrences that stand in a satisfying pair of a NEAR.
-std::vector<Occurrence> Evaluation::near_parts(const PlanNode& node) {
+std::vector<Occurrence> Evaluation::near_parts(const PlanNode& node) const {
   std::vector<Occurrence> parts;
   if (is_flat(node.a) && is_flat(node.b)) {
     std::vector<Occurrence> others;
@@ -262,8 +341,9 @@ std::vector<Occurrence> Evaluation::near_parts(const PlanNode& node) {
     keep_near(node, false, others, left);
     parts.insert(parts.end(), others.begin(), others.end());
   } else {
-    for (const NearMatch& match :
-         near_matches(static_cast<std::uint32_t>(&node - plan_->nodes.data()))) {
+    // With every word wanted outside, each way keeps all of its occurrences.
+    const std::vector<bool> all(cut_->words().size(), true);
+    for (const NearMatch& match : joined(node, {.words = all, .first = true, .last = true})) {
       parts.insert(parts.end(), match.parts.begin(), match.parts.end());
     }
   }

@@ -19,8 +19,8 @@ struct Occurrence {
 // that.
 class Evaluation {
  public:
-  // Beyond this many ways in which a NEAR within a NEAR is satisfied in one text, further ones are
-  // not looked at.
+  // Beyond this many ways in which a NEAR within a NEAR is satisfied in one text, of those that the
+  // NEAR around it can tell apart, further ones are not looked at; for spans, of all.
   static constexpr std::size_t kMaxNearMatches = 4096;
 
   // All outlive the questions. `facts` has been started for the same mention.
@@ -40,10 +40,17 @@ class Evaluation {
   void spans(std::uint32_t node, std::vector<ByteSpan>& out);
 
  private:
-  // One way in which a NEAR holds: from its first to its last word, made of parts_ [begin, end).
+  // One way in which a NEAR holds: from its first to its last word. `parts` are those occurrences
+  // in it that stand on words which something outside may want, too.
   struct NearMatch {
     Occurrence hull;
     std::vector<Occurrence> parts;
+  };
+  // What the NEARs around one can tell apart of the ways in which it holds.
+  struct Outside {
+    std::vector<bool> words;  // that the other operands may stand on
+    bool first = false;       // an ONEAR compares the first word, so that a wider hull is another
+    bool last = false;        // the same of the last word
   };
   struct Place {
     std::uint32_t position;
@@ -60,8 +67,10 @@ class Evaluation {
   bool regex_holds(const PlanNode& node) const;
   bool is_flat(std::uint32_t node) const;
   void occurrences(std::uint32_t node, std::vector<Occurrence>& out) const;
-  std::vector<NearMatch> near_matches(std::uint32_t node);
-  std::vector<Occurrence> near_parts(const PlanNode& node);
+  void mark_words(std::uint32_t node, std::vector<bool>& words) const;
+  std::vector<NearMatch> near_matches(std::uint32_t node, const Outside& outside) const;
+  std::vector<NearMatch> joined(const PlanNode& near, const Outside& outside) const;
+  std::vector<Occurrence> near_parts(const PlanNode& node) const;
   void collect(std::uint32_t node, bool positive, std::vector<ByteSpan>& out);
   void add_span(const Occurrence& occurrence, std::vector<ByteSpan>& out) const;
 

@@ -133,6 +133,30 @@ TEST(Matcher, OneMatcherServesRuleSetsInTurn) {
   }
 }
 
+TEST(Matcher, ANearOfNearsLooksAtTheWholeOfARepetitiveText) {
+  const auto rules = rules_of(
+      "brand: {id: a, query: zzz}\n"
+      "themes:\n"
+      "  - {id: chain, query: 'a NEAR/20 b NEAR/0 c'}\n"
+      "  - {id: ordered, query: 'a ONEAR/20 b ONEAR/0 c'}\n"
+      "  - {id: right, query: 'c ONEAR/0 (b NEAR/20 a)'}\n"
+      "  - {id: far, query: 'a NEAR/20 b NEAR/0 d'}\n");
+  std::string text;
+  for (int i = 0; i < 1'000; ++i) text += "a b ";
+  Matcher matcher;
+
+  const auto themes = [&](const std::string& of) {
+    std::string result;
+    for (const std::uint32_t rule : matcher.match(*rules, mention_of(of), {}).themes) {
+      result += rules->rules()[rule].id + " ";
+    }
+    return result;
+  };
+
+  EXPECT_EQ(themes(text + "c x d"), "chain ordered ");
+  EXPECT_EQ(themes("d x c " + text), "chain right ");
+}
+
 TEST(Matcher, AHugeTextUnderANearOfNearsEnds) {
   const auto rules =
       rules_of("brand: {id: a, query: 'aa* NEAR/1000 aa* NEAR/1000 aa* NEAR/1000 aa*'}\n");

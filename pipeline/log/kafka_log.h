@@ -14,6 +14,9 @@ struct KafkaOptions {
   std::string bootstrap;                // "host:port,host:port"
   std::string topic_prefix = "vigie.";  // of topics and of consumer groups; one instance each
 
+  // False makes nothing: what exists is checked, and a topic that is missing is NotFound.
+  bool create_topics = true;
+
   // Used only for topics that do not exist yet.
   std::int32_t partitions = 6;
   std::int16_t replication_factor = 0;  // 0: the broker's default
@@ -37,9 +40,10 @@ struct KafkaOptions {
 // committed is processed at least once: outputs are durable before the offset moves on.
 class KafkaLog {
  public:
-  // Creates the topics that are missing and checks those that exist. Invalid when a topic does not
-  // fit: the message says which, what was found, what was expected and how to mend it. Denied when
-  // credentials are refused; Unavailable when no broker answers within `request_timeout`.
+  // Creates the topics that are missing, if `create_topics`, and checks those that exist. Invalid
+  // when a topic does not fit: the message says which, what was found, what was expected and how to
+  // mend it. Denied when credentials are refused; Unavailable when no broker answers within
+  // `request_timeout`.
   static Result<std::unique_ptr<EventLog>> open(KafkaOptions options);
 };
 

@@ -239,12 +239,14 @@ Result<void> check_configs(const KafkaOptions& options, const TopicInfo& topic,
   return {};
 }
 
-Result<void> check_all_configs(rd_kafka_t* handle, const KafkaOptions& options) {
+Result<void> check_all_configs(rd_kafka_t* handle, const KafkaOptions& options,
+                               const FoundTopics& found) {
+  if (found.empty()) return {};
   std::vector<Owned<rd_kafka_ConfigResource_t>> owned;
   std::vector<rd_kafka_ConfigResource_t*> raw;
-  for (const TopicInfo& topic : all_topics()) {
-    owned.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC,
-                                                   kafka_topic(options, topic.topic).c_str()));
+  for (const auto& [topic, state] : found) {
+    owned.emplace_back(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, kafka_topic(options, topic).c_str()));
     raw.push_back(owned.back().get());
   }
   const auto admin =
@@ -272,6 +274,7 @@ Result<void> check_all_configs(rd_kafka_t* handle, const KafkaOptions& options) 
     }
   }
   for (const TopicInfo& topic : all_topics()) {
+    if (!found.contains(topic.topic)) continue;
     auto checked = check_configs(options, topic, read[kafka_topic(options, topic.topic)]);
     if (!checked) return checked;
   }
@@ -279,8 +282,10 @@ Result<void> check_all_configs(rd_kafka_t* handle, const KafkaOptions& options) 
 }
 
 Result<void> check_partitions(const KafkaOptions& options, const FoundTopics& found) {
+  if (!found.contains(Topic::Mentions)) return {};
   const std::int32_t mentions = found.at(Topic::Mentions).partitions;
   for (const TopicInfo& topic : all_topics()) {
+    if (!found.contains(topic.topic)) continue;
     const std::int32_t partitions = found.at(topic.topic).partitions;
     if (!topic.with_mentions || partitions == mentions) continue;
     const std::string name = kafka_topic(options, topic.topic);
@@ -308,17 +313,24 @@ Result<std::map<Topic, std::int32_t>> prepare_topics(rd_kafka_t* handle,
   for (const TopicInfo& topic : all_topics()) {
     if (!found->contains(topic.topic)) missing.push_back(topic);
   }
-  if (!missing.empty()) {
+  if (!missing.empty() && options.create_topics) {
     const auto mentions = found->find(Topic::Mentions);
     const std::int32_t partitions =
         mentions == found->end() ? options.partitions : mentions->second.partitions;
     auto created = create_topics(handle, options, missing, partitions);
     if (!created) return std::unexpected(created.error());
   }
-  found = wait_until_ready(handle, options);
+  if (missing.empty() || options.create_topics) found = wait_until_ready(handle, options);
   if (!found) return std::unexpected(found.error());
   if (auto fits = check_partitions(options, *found); !fits) return std::unexpected(fits.error());
-  if (auto fits = check_all_configs(handle, options); !fits) return std::unexpected(fits.error());
+  auto fits = check_all_configs(handle, options, *found);
+  if (!fits) return std::unexpected(fits.error());
+  if (!missing.empty() && !options.create_topics) {
+    std::vector<std::string> names;
+    names.reserve(missing.size());
+    for (const TopicInfo& topic : missing) names.push_back(kafka_topic(options, topic.topic));
+    return fail(Code::NotFound, fmt::format("kafka: no topic {}", fmt::join(names, ", ")));
+  }
   std::map<Topic, std::int32_t> partitions;
   for (const auto& [topic, state] : *found) partitions[topic] = state.partitions;
   return partitions;

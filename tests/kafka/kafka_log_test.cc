@@ -105,6 +105,43 @@ TEST(KafkaTopics, MayBeMadeByTwoNodesAtOnce) {
   EXPECT_EQ(opened, 3);
 }
 
+TEST(KafkaTopics, AreNotMadeWhenTheyAreOnlyChecked) {
+  const KafkaOptions options = fresh_kafka_options();
+  KafkaOptions check = options;
+  check.create_topics = false;
+
+  for (int i = 0; i < 2; ++i) {
+    auto missing = KafkaLog::open(check);
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code, Code::NotFound);
+    EXPECT_NE(missing.error().message.find(options.topic_prefix + "mentions"), std::string::npos)
+        << missing.error().message;
+  }
+
+  ASSERT_TRUE(KafkaLog::open(options));
+  auto there = KafkaLog::open(check);
+  EXPECT_TRUE(there) << there.error().message;
+}
+
+TEST(KafkaTopics, ThatExistAreCheckedWhenOthersAreMissing) {
+  KafkaOptions options = fresh_kafka_options();
+  options.create_topics = false;
+  make_topic(options.topic_prefix + "cursors", 3, {{"cleanup.policy", "delete"}});
+
+  auto log = KafkaLog::open(options);
+  // A new topic shows a moment after it is made.
+  const auto deadline = SteadyClock::now() + std::chrono::seconds{10};
+  while (!log && log.error().code == Code::NotFound && SteadyClock::now() < deadline) {
+    log = KafkaLog::open(options);
+  }
+
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, Code::Invalid);
+  EXPECT_NE(log.error().message.find("cursors: cleanup.policy is delete, expected compact"),
+            std::string::npos)
+      << log.error().message;
+}
+
 TEST(KafkaTopics, WithTheWrongNumberOfPartitionsAreRefused) {
   const KafkaOptions options = fresh_kafka_options();
   make_topic(options.topic_prefix + "ledger", 2, {{"cleanup.policy", "compact,delete"}});

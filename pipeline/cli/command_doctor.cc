@@ -7,6 +7,7 @@
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/config.h"
 #include "pipeline/cli/report.h"
+#include "pipeline/cli/service.h"
 #include "pipeline/log/kafka_log.h"
 #include "pipeline/run/rules_source.h"
 #include "state/store.h"
@@ -93,14 +94,13 @@ void check_log(const Config& config, Findings& findings) {
   if (config.log.kind == LogConfig::Kind::Embedded) {
     return findings.good("log", fmt::format("embedded, {} partitions", config.log.partitions));
   }
-  KafkaOptions options;
-  options.bootstrap = config.log.kafka.bootstrap;
-  options.topic_prefix = config.log.kafka.topic_prefix;
-  options.partitions = config.log.kafka.partitions;
-  options.replication_factor = config.log.kafka.replication_factor;
-  options.client_id = config.log.kafka.client_id;
-  for (const auto& [key, value] : config.log.kafka.properties) options.properties[key] = value;
+  KafkaOptions options = kafka_options(config.log);
+  options.create_topics = false;
   auto log = KafkaLog::open(std::move(options));
+  // As with a store that was never opened, the first run makes them.
+  if (!log && log.error().code == Code::NotFound) {
+    return findings.warn("log", log.error().message + "; `vigie run` makes them");
+  }
   if (!log) return findings.bad("log", log.error());
   findings.good("log",
                 fmt::format("Kafka at {}: topics fit, {} partitions", config.log.kafka.bootstrap,

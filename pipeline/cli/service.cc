@@ -61,19 +61,6 @@ bool brings_its_time(const ConnectorConfig& connector) {
   return time != nullptr && time->text == "input";
 }
 
-KafkaOptions kafka_options(const LogConfig& config) {
-  KafkaOptions options;
-  options.bootstrap = config.kafka.bootstrap;
-  options.topic_prefix = config.kafka.topic_prefix;
-  options.partitions = config.kafka.partitions;
-  options.replication_factor = config.kafka.replication_factor;
-  options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.retention);
-  options.client_id = config.kafka.client_id;
-  options.instance_id = config.kafka.instance_id;
-  for (const auto& [key, value] : config.kafka.properties) options.properties[key] = value;
-  return options;
-}
-
 // The webhook connector's reading, in the API's terms: neither knows the other.
 Result<Delivery> read_delivery(std::string_view body, const Grant& grant) {
   auto read = read_webhook(body, {grant.connector, grant.everything, grant.networks, grant.ops});
@@ -129,6 +116,19 @@ Result<Roles> parse_roles(std::string_view text) {
     text = comma == std::string_view::npos ? "" : text.substr(comma + 1);
   }
   return roles;
+}
+
+KafkaOptions kafka_options(const LogConfig& config) {
+  KafkaOptions options;
+  options.bootstrap = config.kafka.bootstrap;
+  options.topic_prefix = config.kafka.topic_prefix;
+  options.partitions = config.kafka.partitions;
+  options.replication_factor = config.kafka.replication_factor;
+  options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.retention);
+  options.client_id = config.kafka.client_id;
+  options.instance_id = config.kafka.instance_id;
+  for (const auto& [key, value] : config.kafka.properties) options.properties[key] = value;
+  return options;
 }
 
 Result<std::array<std::uint8_t, 32>> author_secret(const Config& config) {

@@ -12,6 +12,8 @@
 
 namespace vigie {
 
+struct KafkaOptions;
+
 // What this process does. With the embedded log it is always all of it.
 struct Roles {
   bool ingest = true;
@@ -46,6 +48,9 @@ class Service {
   explicit Service(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// How the log of a config with Kafka is opened.
+KafkaOptions kafka_options(const LogConfig& config);
 
 // The secret of author keys: the configured one, else the one in data_dir/author.key, which is made
 // when it is missing.

@@ -2,6 +2,8 @@
 import argparse
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -28,12 +30,35 @@ class Broker:
         self.process.wait(timeout=60)
 
 
+def check_doctor(vigie, directory, bootstrap):
+    """doctor looks with the eyes of the service that the config describes, and touches nothing."""
+    service = Service(vigie, directory, [], {
+        "kind": "kafka", "retention": "24h",
+        "kafka": {"bootstrap": bootstrap, "topic_prefix": "doctor.", "partitions": 2}})
+
+    def doctor():
+        run = subprocess.run([vigie, "doctor", "-c", service.config], capture_output=True,
+                             text=True, check=False)
+        assert run.returncode == 0, run
+        return run.stdout
+    for _ in range(2):
+        found = doctor()
+        assert re.search(r"warn +log .*no topic .*doctor\.mentions", found), found
+    service.start()
+    service.stop()
+    found = doctor()
+    assert re.search(r"ok +log .*topics fit, 2 partitions", found), found
+    print("ok   doctor makes no topic, and finds those of the service to fit", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
     parser.add_argument("--rate", default="0.5")
     options = parser.parse_args()
     with scratch() as directory, Broker() as broker:
+        check_doctor(options.vigie, directory, broker.bootstrap)
+        shutil.rmtree(os.path.join(directory, "data"))
         made = os.path.join(directory, "made.ndjson")
         subprocess.run([options.vigie, "generate", "--seed", "21", "--rate", options.rate,
                         "--duration", "48h", "--out", made], check=True)

@@ -1,0 +1,83 @@
+"""Commands say what is wrong, where, and with which exit code; none leaves half of a thing behind."""
+import argparse
+import json
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from service import RULES, Service, scratch, wait_until
+
+GOOD, INPUT, USAGE, ENVIRONMENT = 0, 1, 2, 3
+MENTION = json.dumps({"network": "x", "id": "1", "kind": "post", "author": {"id": "a"},
+                      "text": "acme is late", "lang": "en",
+                      "created_at": "2026-06-03T06:00:00Z"}) + "\n"
+
+
+class Cli:
+    def __init__(self, vigie, directory):
+        self.vigie = os.path.abspath(vigie)
+        self.directory = directory
+
+    def path(self, name, text=None):
+        path = os.path.join(self.directory, name)
+        if text is not None:
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(text)
+        return path
+
+    def expect(self, code, words, *arguments, **options):
+        """Runs a command; it must exit with `code` and say each of `words`."""
+        options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("stdout", subprocess.PIPE)
+        run = subprocess.run([self.vigie, *arguments], stderr=subprocess.PIPE, check=False,
+                             timeout=60, cwd=self.directory, **options)
+        said = run.stderr.decode()
+        what = f"vigie {' '.join(arguments)}"
+        assert run.returncode == code, f"{what}: exit {run.returncode}, expected {code}: {said}"
+        for word in words:
+            assert word in said, f"{what}: {word!r} is not in {said!r}"
+        return (run.stdout or b"").decode(), said
+
+
+def author_key(cli, mentions):
+    """A write that fails midway leaves no key, so the next start makes a whole one. Returns the
+    config of a service that has counted."""
+    service = Service(cli.vigie, cli.directory, [
+        {"name": "file", "kind": "replay", "path": mentions, "time": "input"}])
+    data = cli.path("data")
+
+    def small_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))
+    cli.expect(ENVIRONMENT, ["cannot write", "author.key", "File too large"], "run", "-c",
+               service.config, preexec_fn=small_files)
+    assert os.listdir(data) == [], os.listdir(data)
+
+    service.start()
+    wait_until("the worker", lambda: service.metric("vigie_worker_mentions_total") == 1)
+    service.stop()
+    status = os.stat(os.path.join(data, "author.key"))
+    assert status.st_size == 32 and stat.S_IMODE(status.st_mode) == 0o600, status
+    assert not [name for name in os.listdir(data) if name.startswith("author.key.")]
+    print("ok   an author key is whole or not there")
+    return service.config
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vigie", required=True)
+    vigie = parser.parse_args().vigie
+    # A test that itself runs in the background is told to ignore it, and its children would be.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    with scratch() as directory:
+        cli = Cli(vigie, directory)
+        mentions = cli.path("in.ndjson", MENTION)
+        author_key(cli, mentions)
+
+
+main()

@@ -1,6 +1,8 @@
 // The commands around data: counters, generate, connectors list.
+#include <cerrno>
 #include <fstream>
 #include <iostream>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -19,6 +21,12 @@ namespace {
 
 Error wrong(std::string message) {
   return {Code::Invalid, std::move(message)};
+}
+
+Error unwritable(std::string_view file) {
+  const std::string_view name = file == "-" ? "the standard output" : file;
+  return {Code::Unavailable,
+          fmt::format("cannot write {}: {}", name, std::generic_category().message(errno))};
 }
 
 Result<std::vector<Act>> parse_acts(std::string_view text) {
@@ -110,14 +118,16 @@ Exit generate(const GenerateCommand& command) {
   }
   std::ios::sync_with_stdio(false);
   Progress progress("acts", command.count);
-  const auto done =
-      generate_to(command.out == "-" ? std::cout : file, *options,
-                  command.ledger.empty() ? nullptr : &ledger, [&](std::uint64_t acts) {
-                    progress.at(acts);
-                    return true;
-                  });
-  std::cout.flush();
+  std::ostream& out = command.out == "-" ? std::cout : file;
+  const auto done = generate_to(out, *options, command.ledger.empty() ? nullptr : &ledger,
+                                [&](std::uint64_t acts) {
+                                  progress.at(acts);
+                                  return true;
+                                });
   if (!done) return report(done.error());
+  // The last of it is written here, so this is where a full disk may show.
+  if (!out.flush()) return report(unwritable(command.out));
+  if (!command.ledger.empty() && !ledger.flush()) return report(unwritable(command.ledger));
   return Exit::Good;
 }
 

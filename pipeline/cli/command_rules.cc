@@ -1,5 +1,6 @@
+#include <cerrno>
 #include <cstdio>
-#include <iostream>
+#include <system_error>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -62,6 +63,8 @@ void append_match(std::string& out, const RuleSet& rules, const Mention& mention
 // Lines of the standard input through a large buffer; a line has no end of line.
 class InputLines {
  public:
+  // False at the end of the input and when it cannot be read. What was read of a line by then is no
+  // line.
   bool next(std::string_view& line) {
     while (true) {
       const std::size_t end = buffer_.find('\n', begin_);
@@ -71,13 +74,19 @@ class InputLines {
         return true;
       }
       if (ended_) {
-        if (begin_ == buffer_.size()) return false;
+        if (failure_ != 0 || begin_ == buffer_.size()) return false;
         line = std::string_view(buffer_).substr(begin_);
         begin_ = buffer_.size();
         return true;
       }
       refill();
     }
+  }
+
+  Result<void> healthy() const {
+    if (failure_ == 0) return {};
+    return fail(Code::Unavailable,
+                "cannot read the standard input: " + std::generic_category().message(failure_));
   }
 
  private:
@@ -87,14 +96,16 @@ class InputLines {
     const std::size_t had = buffer_.size();
     buffer_.resize(had + kChunk);
     const std::size_t got = std::fread(buffer_.data() + had, 1, kChunk, stdin);
+    if (std::ferror(stdin) != 0) failure_ = errno;
     buffer_.resize(had + got);
-    ended_ = got == 0;
+    ended_ = got == 0 || failure_ != 0;
   }
 
   static constexpr std::size_t kChunk = std::size_t{1} << 20;
   std::string buffer_;
   std::size_t begin_ = 0;
   bool ended_ = false;
+  int failure_ = 0;  // errno of the read that failed
 };
 
 }  // namespace
@@ -157,9 +168,11 @@ Exit rules_match(const RulesCommand& command) {
     if (out.size() < (std::size_t{1} << 18)) continue;
     std::fwrite(out.data(), 1, out.size(), stdout);
     out.clear();
+    // The input may have no end; what nobody gets need not be made.
+    if (auto written = flush_output(); !written) return report(written.error());
   }
   std::fwrite(out.data(), 1, out.size(), stdout);
-  if (std::fflush(stdout) != 0) return report(Error{Code::Unavailable, "cannot write the output"});
+  if (auto read = lines.healthy(); !read) return report(read.error());
   return bad ? Exit::Input : Exit::Good;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/cli/commands.h"
+#include "pipeline/cli/report.h"
 
 namespace {
 
@@ -110,11 +111,13 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : static_cast<int>(vigie::Exit::Usage);
+    if (app.exit(error) != 0) return static_cast<int>(vigie::Exit::Usage);
   } catch (const std::exception& error) {
     fmt::print(stderr, "vigie: {}\n", error.what());
     return static_cast<int>(vigie::Exit::Environment);
   }
+  // A command that failed for its surroundings has said so.
+  if (exit == Exit::Environment) return static_cast<int>(exit);
+  if (auto written = flush_output(); !written) return static_cast<int>(report(written.error()));
   return static_cast<int>(exit);
 }

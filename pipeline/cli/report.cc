@@ -1,7 +1,9 @@
 #include "pipeline/cli/report.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,6 +19,17 @@ Exit report(const Error& error) {
     default:
       return Exit::Environment;
   }
+}
+
+Result<void> flush_output() {
+  errno = 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  const int reason = errno;
+  if (flushed && std::ferror(stdout) == 0) return {};
+  // A write that failed earlier left its mark on the stream, but not its reason.
+  std::string message = "cannot write the standard output";
+  if (!flushed) message += ": " + std::generic_category().message(reason);
+  return fail(Code::Unavailable, std::move(message));
 }
 
 Progress::Progress(std::string_view unit, std::uint64_t total)

@@ -12,6 +12,10 @@ namespace vigie {
 // Prints "vigie: message" on the standard error; the exit code that goes with the failure.
 Exit report(const Error& error);
 
+// Sends on what was printed on the standard output. Unavailable when that, or anything printed
+// before, could not be written: who reads the output must not take a part of it for the whole.
+Result<void> flush_output();
+
 // How far a long command has come, on the standard error while that is a terminal; nothing
 // otherwise.
 class Progress {

@@ -43,6 +43,39 @@ class Cli:
         return (run.stdout or b"").decode(), said
 
 
+def output_that_cannot_be_written(cli, mentions, config):
+    commands = [["rules", "match", "--rules", RULES], ["rules", "check", "--rules", RULES],
+                ["rules", "test", "--rules", RULES],
+                ["replay", "--rules", RULES, "--input", mentions],
+                ["counters", "-c", config, "--dump"], ["generate", "--count", "5"],
+                ["connectors", "list"], ["doctor", "-c", config], ["--help"]]
+    for command in commands:
+        with open("/dev/full", "wb") as full, open(mentions, "rb") as source:
+            cli.expect(ENVIRONMENT, ["output"], *command, stdin=source, stdout=full)
+    for option in ("--out", "--ledger"):
+        cli.expect(ENVIRONMENT, ["output"], "generate", "--count", "5", option, "/dev/full")
+    print(f"ok   {len(commands)} commands fail when their output cannot be written")
+
+
+def endless_input_into_a_full_disk(cli):
+    source = subprocess.Popen(["yes", MENTION.strip()], stdout=subprocess.PIPE)
+    with open("/dev/full", "wb") as full:
+        cli.expect(ENVIRONMENT, ["cannot write the standard output"], "rules", "match", "--rules",
+                   RULES, stdin=source.stdout, stdout=full)
+    source.stdout.close()
+    source.wait()
+    print("ok   rules match does not read on when its output cannot be written")
+
+
+def input_that_cannot_be_read(cli):
+    directory = os.open(cli.directory, os.O_RDONLY)
+    out, _ = cli.expect(ENVIRONMENT, ["cannot read the standard input", "Is a directory"], "rules",
+                        "match", "--rules", RULES, stdin=directory)
+    os.close(directory)
+    assert out == "", out
+    print("ok   a standard input that cannot be read is told of")
+
+
 def author_key(cli, mentions):
     """A write that fails midway leaves no key, so the next start makes a whole one. Returns the
     config of a service that has counted."""
@@ -77,7 +110,10 @@ def main():
     with scratch() as directory:
         cli = Cli(vigie, directory)
         mentions = cli.path("in.ndjson", MENTION)
-        author_key(cli, mentions)
+        config = author_key(cli, mentions)
+        output_that_cannot_be_written(cli, mentions, config)
+        endless_input_into_a_full_disk(cli)
+        input_that_cannot_be_read(cli)
 
 
 main()

@@ -109,12 +109,12 @@ Exit generate(const GenerateCommand& command) {
   std::ofstream file;
   if (command.out != "-") {
     file.open(command.out, std::ios::binary | std::ios::trunc);
-    if (!file) return report(wrong(fmt::format("cannot write {}", command.out)));
+    if (!file) return report(unwritable(command.out));
   }
   std::ofstream ledger;
   if (!command.ledger.empty()) {
     ledger.open(command.ledger, std::ios::binary | std::ios::trunc);
-    if (!ledger) return report(wrong(fmt::format("cannot write {}", command.ledger)));
+    if (!ledger) return report(unwritable(command.ledger));
   }
   std::ios::sync_with_stdio(false);
   Progress progress("acts", command.count);

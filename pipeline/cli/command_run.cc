@@ -63,8 +63,17 @@ Exit run(const RunCommand& command) {
     report(roles.error());
     return Exit::Usage;
   }
+  if (!roles->ingest && !roles->worker && !roles->view) {
+    report(Error{Code::Invalid, "--roles: expected ingest, worker or view, with commas"});
+    return Exit::Usage;
+  }
   auto config = load_config(command.config, process_environment());
   if (!config) return report(config.error());
+  const bool embedded = config->log.kind == LogConfig::Kind::Embedded;
+  if (embedded && !(roles->ingest && roles->worker && roles->view)) {
+    report(Error{Code::Invalid, "--roles: with the embedded log one process has all roles"});
+    return Exit::Usage;
+  }
   set_up_logging(config->logging);
   auto service = Service::start(*config, *roles);
   if (!service) return report(service.error());

@@ -1,9 +1,11 @@
 #include "pipeline/run/replay.h"
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <prometheus/registry.h>
@@ -27,13 +29,20 @@ constexpr std::array kWritten = {Topic::Tagged, Topic::QueueSocial, Topic::Queue
 class TopicFiles {
  public:
   Result<void> open(const std::filesystem::path& directory) {
-    std::error_code made;
-    std::filesystem::create_directories(directory, made);
+    std::error_code failed;
+    std::filesystem::create_directories(directory, failed);
+    if (failed) {
+      return fail(Code::Unavailable,
+                  fmt::format("cannot make {}: {}", directory.string(), failed.message()));
+    }
     for (const Topic topic : kWritten) {
       const auto file = directory / fmt::format("{}.ndjson", info(topic).name);
       std::ofstream& stream = files_[topic];
       stream.open(file, std::ios::binary | std::ios::trunc);
-      if (!stream) return fail(Code::Invalid, fmt::format("cannot write {}", file.string()));
+      if (!stream) {
+        return fail(Code::Unavailable, fmt::format("cannot write {}: {}", file.string(),
+                                                   std::generic_category().message(errno)));
+      }
     }
     return {};
   }
@@ -146,6 +155,11 @@ void append_counter_line(std::string& out, Dimension dimension, std::string_view
 }
 
 Result<ReplaySummary> run_replay(ReplayRun run) {
+  // Before anything is written. A connector would be opened again later; here whoever named the
+  // input is told.
+  if (auto opened = run.input->open("", {}); !opened) {
+    return fail(Code::Invalid, std::move(opened.error().message));
+  }
   TopicFiles files;
   if (run.out) {
     auto opened = files.open(*run.out);
@@ -177,8 +191,6 @@ Result<ReplaySummary> run_replay(ReplayRun run) {
   if (!view) return std::unexpected(std::move(view.error()));
   Stations stations{worker, **alerting, **view};
 
-  auto opened = run.input->open("", {});
-  if (!opened) return std::unexpected(std::move(opened.error()));
   IngestOptions ingest_options;
   ingest_options.detect_lang = run.detect_lang;
   ingest_options.time_from_input = true;

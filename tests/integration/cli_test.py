@@ -73,7 +73,30 @@ def input_that_cannot_be_read(cli):
                         "match", "--rules", RULES, stdin=directory)
     os.close(directory)
     assert out == "", out
-    print("ok   a standard input that cannot be read is told of")
+    cli.expect(INPUT, ["nofile", "No such file"], "replay", "--rules", RULES, "--input", "nofile")
+    out = cli.path("kept")
+    os.mkdir(out)
+    kept = cli.path("kept/tagged.ndjson", "what was there\n")
+    cli.expect(INPUT, ["nofile"], "replay", "--rules", RULES, "--input", "nofile", "--out", out)
+    with open(kept, encoding="utf-8") as lines:
+        assert lines.read() == "what was there\n"
+    print("ok   input that cannot be read is told of, and nothing is overwritten for it")
+
+
+def places_that_cannot_be_written(cli, mentions):
+    for out in ("/dev/null/out", "/proc/self"):
+        cli.expect(ENVIRONMENT, [out], "replay", "--rules", RULES, "--input", mentions, "--out",
+                   out)
+    for option in ("--out", "--ledger"):
+        cli.expect(ENVIRONMENT, ["cannot write /dev/null/file", "Not a directory"], "generate",
+                   "--count", "5", option, "/dev/null/file")
+    print("ok   a place that cannot be written is the environment's fault, with the reason")
+
+
+def wrong_command_lines(cli, config):
+    for roles in ("", "ingest", "worker,view", "nosuch"):
+        cli.expect(USAGE, ["--roles"], "run", "-c", config, "--roles", roles)
+    print("ok   wrong command lines are named")
 
 
 def author_key(cli, mentions):
@@ -114,6 +137,8 @@ def main():
         output_that_cannot_be_written(cli, mentions, config)
         endless_input_into_a_full_disk(cli)
         input_that_cannot_be_read(cli)
+        places_that_cannot_be_written(cli, mentions)
+        wrong_command_lines(cli, config)
 
 
 main()

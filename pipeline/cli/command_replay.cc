@@ -1,3 +1,5 @@
+#include <csignal>
+#include <ctime>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -14,6 +16,35 @@
 
 namespace vigie {
 namespace {
+
+// Holds back the signals that ask for an end, so that a run takes them between two batches and ends
+// as it does on an error. Made before any other thread, which would take them instead. A signal
+// that nobody took ends the process when the object goes.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigemptyset(&held_);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+      struct sigaction action{};
+      sigaction(number, nullptr, &action);
+      // Whoever started us wants it ignored: nohup, or a shell's job in the background.
+      if (action.sa_handler != SIG_IGN) sigaddset(&held_, number);
+    }
+    pthread_sigmask(SIG_BLOCK, &held_, &before_);
+  }
+  ~HeldSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+  // Whether one has come since the last call.
+  bool take() const {
+    constexpr timespec kNow{};
+    return sigtimedwait(&held_, nullptr, &kNow) > 0;
+  }
+
+ private:
+  sigset_t held_{};
+  sigset_t before_{};
+};
 
 // A directory that goes with the object.
 class ScratchDirectory {
@@ -71,6 +102,7 @@ Exit replay(const ReplayCommand& command) {
   run.rules = (*rules)->current();
   for (const std::string& warning : (*rules)->warnings()) fmt::print(stderr, "{}\n", warning);
 
+  const HeldSignals signals;
   const ScratchDirectory scratch;
   run.state = config ? config->data_dir / "replay" : scratch.path();
   if (run.state.empty()) {
@@ -78,6 +110,7 @@ Exit replay(const ReplayCommand& command) {
   }
   if (!command.out.empty()) run.out = command.out;
   run.keep = command.keep;
+  run.interrupted = [&] { return signals.take(); };
   ReplayOptions options;
   options.path = command.input;
   options.keep_seen_at = true;
@@ -86,7 +119,10 @@ Exit replay(const ReplayCommand& command) {
   run.progress = [&](std::uint64_t done) { progress.at(done); };
   const std::shared_ptr<const RuleSet> set = run.rules;
   auto summary = run_replay(std::move(run));
-  if (!summary) return report(summary.error());
+  if (!summary) {
+    const Exit exit = report(summary.error());
+    return summary.error().code == Code::Closed ? Exit::Interrupted : exit;
+  }
   fmt::print("{}\n", summary_json(*summary, *set));
   return Exit::Good;
 }

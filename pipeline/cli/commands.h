@@ -11,9 +11,10 @@ namespace vigie {
 // What a command answers to the shell.
 enum class Exit : int {
   Good = 0,
-  Input = 1,        // what was given is at fault
-  Usage = 2,        // how it was called is
-  Environment = 3,  // disk, broker, port or stored bytes are
+  Input = 1,          // what was given is at fault
+  Usage = 2,          // how it was called is
+  Environment = 3,    // disk, broker, port or stored bytes are
+  Interrupted = 130,  // a signal ended it before it was done
 };
 
 struct RunCommand {

@@ -195,6 +195,9 @@ Result<ReplaySummary> run_replay(ReplayRun run) {
   ingest_options.detect_lang = run.detect_lang;
   ingest_options.time_from_input = true;
   for (bool finished = false; !finished;) {
+    if (run.interrupted && run.interrupted()) {
+      return fail(Code::Closed, fmt::format("interrupted after {} mentions", summary.records));
+    }
     auto batch = run.input->next(milliseconds{1000}, {});
     if (!batch) return std::unexpected(std::move(batch.error()));
     finished = batch->finished;

@@ -29,6 +29,8 @@ struct ReplayRun {
   SurgeOptions surge;
   // Told now and then how many records were read.
   std::function<void(std::uint64_t)> progress;
+  // Asked before each batch; true ends the run with Closed.
+  std::function<bool()> interrupted;
 };
 
 struct ReplaySummary {

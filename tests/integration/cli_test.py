@@ -11,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from service import RULES, Service, scratch, wait_until
 
-GOOD, INPUT, USAGE, ENVIRONMENT = 0, 1, 2, 3
+GOOD, INPUT, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 MENTION = json.dumps({"network": "x", "id": "1", "kind": "post", "author": {"id": "a"},
                       "text": "acme is late", "lang": "en",
                       "created_at": "2026-06-03T06:00:00Z"}) + "\n"
@@ -99,6 +99,40 @@ def wrong_command_lines(cli, config):
     print("ok   wrong command lines are named")
 
 
+def interrupted_replay(cli):
+    place = cli.path("temporary")
+    os.mkdir(place)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        run = subprocess.Popen([cli.vigie, "replay", "--rules", RULES, "--input", "-"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": place})
+        run.stdin.write(MENTION.encode())
+        run.stdin.flush()
+        wait_until("the state directory",
+                   lambda: any(os.listdir(os.path.join(place, name)) for name in os.listdir(place)))
+        run.send_signal(number)
+        said = run.communicate(timeout=30)[1].decode()
+        assert run.returncode == INTERRUPTED, (number, run.returncode, said)
+        assert "interrupted" in said, said
+        assert not os.listdir(place), os.listdir(place)
+    print("ok   an interrupted replay leaves no state behind")
+
+
+def ignored_signal(cli, mentions):
+    """What a shell makes its background jobs ignore, and nohup its child, is ignored."""
+    run = subprocess.Popen([cli.vigie, "replay", "--rules", RULES, "--input", "-"],
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           env={**os.environ, "TMPDIR": cli.path("temporary")},
+                           preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    wait_until("the state directory", lambda: os.listdir(cli.path("temporary")))
+    run.send_signal(signal.SIGHUP)
+    with open(mentions, "rb") as source:
+        out, said = run.communicate(source.read(), timeout=30)
+    assert run.returncode == GOOD, (run.returncode, said)
+    assert json.loads(out)["records"] == 1, out
+    print("ok   a signal that is ignored ends no replay")
+
+
 def author_key(cli, mentions):
     """A write that fails midway leaves no key, so the next start makes a whole one. Returns the
     config of a service that has counted."""
@@ -139,6 +173,8 @@ def main():
         input_that_cannot_be_read(cli)
         places_that_cannot_be_written(cli, mentions)
         wrong_command_lines(cli, config)
+        interrupted_replay(cli)
+        ignored_signal(cli, mentions)
 
 
 main()

@@ -15,6 +15,7 @@
 #include "pipeline/cli/config_connectors.h"
 #include "pipeline/cli/config_section.h"
 #include "pipeline/core/mention.h"
+#include "pipeline/net/signature.h"
 
 namespace vigie {
 namespace {
@@ -303,8 +304,10 @@ void read_webhook(const ConfigSection& api, ApiOptions& out) {
   for (const YamlNode& item : webhook.list("secrets")) {
     const std::string key = fmt::format("api.webhook.secrets[{}]", index++);
     if (auto secret = api.source().secret(item, key, "")) {
-      if (!secret->starts_with("whsec_")) {
-        api.source().refuse(item.mark, key, "expected a secret that begins with \"whsec_\"");
+      if (!WebhookSecret::parse(*secret)) {
+        api.source().refuse(item.mark, key,
+                            "expected whsec_ and base64 of 24 to 64 bytes "
+                            "(echo whsec_$(openssl rand -base64 32))");
       }
       out.webhook_secrets.push_back(std::move(*secret));
     }

@@ -15,6 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr const char* kWebhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
 Environment variables(std::map<std::string, std::string, std::less<>> values) {
   return [values = std::move(values)](std::string_view name) -> std::optional<std::string> {
     const auto found = values.find(name);
@@ -161,7 +163,7 @@ api: {webhook: {secrets: ["${HOOK}"]}}
                                  variables({{"KEY", std::string(62, '0') + "fF"},
                                             {"PASSWORD", "p"},
                                             {"USER", "u"},
-                                            {"HOOK", "whsec_aaaa"}}));
+                                            {"HOOK", kWebhookSecret}}));
 
   ASSERT_TRUE(config) << config.error().message;
   ASSERT_TRUE(config->author_key);
@@ -169,7 +171,7 @@ api: {webhook: {secrets: ["${HOOK}"]}}
   EXPECT_EQ(config->author_key->at(31), 0xff);
   EXPECT_EQ(config->log.kafka.properties, (std::vector<std::pair<std::string, std::string>>{
                                               {"sasl.password", "p"}, {"sasl.username", "u"}}));
-  EXPECT_EQ(config->api.webhook_secrets, std::vector<std::string>{"whsec_aaaa"});
+  EXPECT_EQ(config->api.webhook_secrets, std::vector<std::string>{kWebhookSecret});
 }
 
 TEST(Config, TakesTheAuthorKeyAsBase64) {
@@ -231,6 +233,19 @@ TEST(Config, NeverRepeatsASecret) {
     const auto config = parse_rest(text, secrets);
     ASSERT_FALSE(config) << text;
     EXPECT_FALSE(config.error().message.contains("hunter2")) << config.error().message;
+  }
+}
+
+TEST(Config, RefusesAWebhookSecretThatIsNoBase64) {
+  const std::string text = "api:\n  webhook:\n    secrets: [\"${GOOD}\", \"${S}\"]\n";
+  const std::string expected =
+      "etc/vigie.yaml:4:26: api.webhook.secrets[1]: expected whsec_ and base64 of 24 to 64 bytes "
+      "(echo whsec_$(openssl rand -base64 32))";
+
+  for (const char* secret :
+       {"whsec_not-base64-at-all-but-long-enough", "whsec_c2hvcnQ=", "plain"}) {
+    const auto config = parse_rest(text, variables({{"GOOD", kWebhookSecret}, {"S", secret}}));
+    EXPECT_EQ(error_of(config), expected) << secret;
   }
 }
 
@@ -510,7 +525,7 @@ TEST(ConfigReference, ShowsNoKeyThatDoesNotExist) {
   }
   const Environment all = [](std::string_view name) -> std::optional<std::string> {
     if (name == "VIGIE_AUTHOR_KEY") return std::string(64, 'a');
-    return "whsec_0123456789abcdef";
+    return kWebhookSecret;
   };
 
   const auto config = parse_config(text, root / "deploy/vigie.yaml", all);

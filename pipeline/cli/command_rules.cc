@@ -8,20 +8,23 @@
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/report.h"
 #include "pipeline/core/json.h"
+#include "pipeline/core/yaml.h"
 #include "pipeline/route/route.h"
 #include "pipeline/run/rules_source.h"
 
 namespace vigie {
 namespace {
 
-// Compiles the file and prints what there is to say about it; null when it is not good.
-std::shared_ptr<const RuleSet> compile(const RulesCommand& command, Exit& exit) {
-  auto text = read_file(command.rules);
-  if (!text) {
-    exit = report(text.error());
+// Compiles the file and prints what there is to say about it; null when it is not good. `text` is
+// what the file holds.
+std::shared_ptr<const RuleSet> compile(const RulesCommand& command, Exit& exit, std::string& text) {
+  auto read = read_file(command.rules);
+  if (!read) {
+    exit = report(read.error());
     return nullptr;
   }
-  RuleSet::Compiled compiled = RuleSet::compile(*text, command.rules);
+  text = std::move(*read);
+  RuleSet::Compiled compiled = RuleSet::compile(text, command.rules);
   bool bad = compiled.rules == nullptr;
   for (Diagnostic& diagnostic : compiled.diagnostics) {
     if (command.strict) diagnostic.is_error = true;
@@ -58,6 +61,21 @@ void append_match(std::string& out, const RuleSet& rules, const Mention& mention
     json.end_object();
   }
   json.end_array().end_object();
+}
+
+// The item of a list that a case of must_match or must_not_match was read from. A case tells its
+// line; of several items on one line it is that with its text.
+const YamlNode* find_case(const YamlNode& node, const RuleSet::CaseResult& wanted) {
+  for (const YamlNode& item : node.items) {
+    const YamlNode* const text = item.type == YamlNode::Type::Map ? item.find("text") : &item;
+    const bool same = text == nullptr ? wanted.text.empty() : text->text == wanted.text;
+    if (item.mark.line == wanted.line && same) return &item;
+    if (const YamlNode* found = find_case(item, wanted)) return found;
+  }
+  for (const auto& [key, value] : node.entries) {
+    if (const YamlNode* found = find_case(value, wanted)) return found;
+  }
+  return nullptr;
 }
 
 // Lines of the standard input through a large buffer; a line has no end of line.
@@ -112,7 +130,8 @@ class InputLines {
 
 Exit rules_check(const RulesCommand& command) {
   Exit exit = Exit::Good;
-  const auto rules = compile(command, exit);
+  std::string text;
+  const auto rules = compile(command, exit, text);
   if (!rules) return exit;
   fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules->rules().size(),
              rules->routes().size(), rules->version());
@@ -121,15 +140,21 @@ Exit rules_check(const RulesCommand& command) {
 
 Exit rules_test(const RulesCommand& command) {
   Exit exit = Exit::Good;
-  const auto rules = compile(command, exit);
+  std::string text;
+  const auto rules = compile(command, exit, text);
   if (!rules) return exit;
+  const Result<YamlNode> yaml = parse_yaml(text, command.rules);
   std::size_t failed = 0;
   const std::vector<RuleSet::CaseResult> results = rules->run_cases();
   for (const RuleSet::CaseResult& result : results) {
     if (result.passed) continue;
     ++failed;
-    fmt::print(stderr, "{}:{}: {}: expected {}match: {}\n", command.rules, result.line, result.rule,
-               result.expected_match ? "a " : "no ", result.text);
+    const YamlNode* const node = yaml ? find_case(*yaml, result) : nullptr;
+    const Mark mark = node != nullptr ? node->mark : Mark{.line = result.line, .column = 1};
+    fmt::print(stderr, "{}\n",
+               at(command.rules, mark,
+                  fmt::format("{}: expected {}match: {}", result.rule,
+                              result.expected_match ? "a " : "no ", result.text)));
   }
   fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
   return failed == 0 ? Exit::Good : Exit::Input;
@@ -137,7 +162,8 @@ Exit rules_test(const RulesCommand& command) {
 
 Exit rules_match(const RulesCommand& command) {
   Exit exit = Exit::Good;
-  const auto rules = compile(command, exit);
+  std::string text;
+  const auto rules = compile(command, exit, text);
   if (!rules) return exit;
   MentionReader reader;
   Matcher matcher;

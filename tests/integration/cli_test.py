@@ -99,6 +99,24 @@ def wrong_command_lines(cli, config):
     print("ok   wrong command lines are named")
 
 
+def failed_cases(cli):
+    rules = cli.path("cases.yaml", """brand:
+  id: acme
+  query: acme
+  must_match:
+    - "acme"
+    - "nothing"
+  must_not_match: ["fine", "acme two",
+                   {text: "acme three", lang: en}]
+""")
+    out, said = cli.expect(INPUT, [], "rules", "test", "--rules", rules)
+    assert out == "2 passed, 3 failed\n", out
+    assert said.splitlines() == [f"{rules}:6:7: brand: expected a match: nothing",
+                                 f"{rules}:7:28: brand: expected no match: acme two",
+                                 f"{rules}:8:20: brand: expected no match: acme three"], said
+    print("ok   cases that fail name file, line and column")
+
+
 def interrupted_replay(cli):
     place = cli.path("temporary")
     os.mkdir(place)
@@ -173,6 +191,7 @@ def main():
         input_that_cannot_be_read(cli)
         places_that_cannot_be_written(cli, mentions)
         wrong_command_lines(cli, config)
+        failed_cases(cli)
         interrupted_replay(cli)
         ignored_signal(cli, mentions)
 

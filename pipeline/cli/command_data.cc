@@ -50,6 +50,8 @@ Result<GenerateOptions> generate_options(const GenerateCommand& command) {
   GenerateOptions options;
   options.seed = command.seed;
   options.per_second = command.rate;
+  // Alone, so that what is wrong is known to be the rate.
+  if (const auto problem = check(options)) return std::unexpected(wrong("--rate: " + *problem));
   options.count = command.count;
   options.seen_at = command.seen_at;
   const auto duration = parse_duration(command.duration);

@@ -1,10 +1,18 @@
+#include <charconv>
+#include <cstdint>
 #include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/report.h"
+#include "pipeline/core/yaml.h"
 
 namespace {
 
@@ -19,6 +27,34 @@ struct Commands {
   GenerateCommand generate;
   DoctorCommand doctor;
 };
+
+// Empty, or why the text is no whole number from 0: CLI11 takes -1 for the largest of all.
+std::string check_whole(const std::string& text) {
+  std::uint64_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code == std::errc{} && end == text.data() + text.size()) return "";
+  return fmt::format("expected a whole number from 0 to {}, found \"{}\"", UINT64_MAX, text);
+}
+
+// What to say when a word stands where the name of a command is expected.
+std::optional<std::string> unknown_command(const CLI::App& app) {
+  const CLI::App* at = &app;
+  std::string before;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    before += at->get_name() + ' ';
+  }
+  std::vector<std::string_view> known;
+  for (const CLI::App* command : at->get_subcommands([](const CLI::App*) { return true; })) {
+    known.push_back(command->get_name());
+  }
+  const std::vector<std::string> words = at->remaining();
+  if (known.empty() || words.empty() || words.front().starts_with('-')) return std::nullopt;
+  const std::string_view near = nearest(words.front(), known);
+  const std::string hint = near.empty() ? fmt::format("expected one of {}", fmt::join(known, ", "))
+                                        : fmt::format("did you mean \"{}\"?", near);
+  return fmt::format("unknown command \"{}{}\"; {}", before, words.front(), hint);
+}
 
 void add_run(CLI::App& app, Commands& commands, Exit& exit) {
   CLI::App* run =
@@ -68,14 +104,17 @@ void add_data(CLI::App& app, Commands& commands, Exit& exit) {
   GenerateCommand& options = commands.generate;
   CLI::App* generate =
       app.add_subcommand("generate", "Write a synthetic brand stream, the same for each seed");
-  generate->add_option("--seed", options.seed, "Chooses the stream")->capture_default_str();
+  generate->add_option("--seed", options.seed, "Chooses the stream")
+      ->capture_default_str()
+      ->check(check_whole);
   generate->add_option("--rate", options.rate, "Acts a second of stream time")
       ->capture_default_str();
   generate->add_option("--duration", options.duration, "Length of stream time")
       ->capture_default_str();
   generate->add_option("--start", options.start,
                        "When it begins, RFC 3339 (default: so that it ends now)");
-  generate->add_option("--count", options.count, "Ends after this many acts (0: no limit)");
+  generate->add_option("--count", options.count, "Ends after this many acts (0: no limit)")
+      ->check(check_whole);
   generate->add_option(
       "--ops", options.ops,
       "create,duplicate,update,delete,engagement,hide,unhide or a part (default: all)");
@@ -111,6 +150,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const auto unknown = error.get_exit_code() == 0 ? std::nullopt : unknown_command(app);
+    if (unknown) {
+      fmt::print(stderr, "vigie: {}\nRun with --help for more information.\n", *unknown);
+      return static_cast<int>(vigie::Exit::Usage);
+    }
     if (app.exit(error) != 0) return static_cast<int>(vigie::Exit::Usage);
   } catch (const std::exception& error) {
     fmt::print(stderr, "vigie: {}\n", error.what());

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -25,8 +26,13 @@ Error errors_of(const std::vector<Diagnostic>& diagnostics) {
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& file) {
+  std::error_code unknown;
+  // Opens like any file, and then fails to be read.
+  if (std::filesystem::is_directory(file, unknown)) {
+    return fail(Code::Invalid, fmt::format("cannot read {}: is a directory", file.string()));
+  }
   std::ifstream stream(file, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(file)) {
+  if (!stream) {
     return fail(Code::Invalid,
                 fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
   }

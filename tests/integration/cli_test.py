@@ -73,6 +73,7 @@ def input_that_cannot_be_read(cli):
                         "match", "--rules", RULES, stdin=directory)
     os.close(directory)
     assert out == "", out
+    cli.expect(INPUT, ["is a directory"], "rules", "check", "--rules", cli.directory)
     cli.expect(INPUT, ["nofile", "No such file"], "replay", "--rules", RULES, "--input", "nofile")
     out = cli.path("kept")
     os.mkdir(out)
@@ -96,6 +97,16 @@ def places_that_cannot_be_written(cli, mentions):
 def wrong_command_lines(cli, config):
     for roles in ("", "ingest", "worker,view", "nosuch"):
         cli.expect(USAGE, ["--roles"], "run", "-c", config, "--roles", roles)
+    cli.expect(USAGE, ['unknown command "nosuch"', "replay"], "nosuch")
+    cli.expect(USAGE, ['unknown command "replya"', 'did you mean "replay"?'], "replya", "--out",
+               "x")
+    cli.expect(USAGE, ['unknown command "rules nosuch"', "check, test, match"], "rules", "nosuch")
+    cli.expect(USAGE, ["subcommand"], "rules")
+    for option in ("--seed", "--count"):
+        for number in ("-1", "1.5", "99999999999999999999"):
+            cli.expect(USAGE, [option, f'found "{number}"'], "generate", option, number)
+    for rate in ("0", "-1", "nan"):
+        cli.expect(USAGE, ["--rate"], "generate", "--count", "5", "--rate", rate)
     print("ok   wrong command lines are named")
 
 

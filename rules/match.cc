@@ -9,14 +9,9 @@
 namespace vigie {
 namespace {
 
-// What an author's clock may be ahead of ours before we stop believing it.
-constexpr std::chrono::minutes kMostAhead{2};
-
-std::optional<Time> event_time(const Mention& mention) {
-  if (!mention.created_at) return mention.seen_at;
-  if (mention.seen_at && *mention.created_at > *mention.seen_at + kMostAhead)
-    return mention.seen_at;
-  return mention.created_at;
+std::optional<Time> event_time_of(const Mention& mention) {
+  if (!mention.seen_at) return mention.created_at;
+  return event_time(mention, *mention.seen_at);
 }
 
 bool in_window(const RuleSet::Plan::RulePlan& rule, std::optional<Time> time) {
@@ -200,7 +195,7 @@ struct Matcher::Impl {
   }
 
   void match_rules(const RuleSet::Plan& plan, const Mention& mention) {
-    const std::optional<Time> time = event_time(mention);
+    const std::optional<Time> time = event_time_of(mention);
     if (tags.size() < plan.rules.size()) tags.resize(plan.rules.size());
     collect_candidates(plan);
     // The other rules may ask is:brand.

@@ -331,24 +331,6 @@ asio::awaitable<bool> wait_for_request(Held<Stream> c) {
   co_return true;
 }
 
-// A body's part of the budget, until its answer is made.
-class BodyLease {
- public:
-  BodyLease(BodyBudget& budget, std::size_t bytes)
-      : budget_(budget), bytes_(bytes), taken_(budget.take(bytes)) {}
-  ~BodyLease() {
-    if (taken_) budget_.give_back(bytes_);
-  }
-  BodyLease(const BodyLease&) = delete;
-  BodyLease& operator=(const BodyLease&) = delete;
-  bool taken() const { return taken_; }
-
- private:
-  BodyBudget& budget_;
-  const std::size_t bytes_;
-  const bool taken_;
-};
-
 // Reads a part of a request; true when it is there. Else the connection ends, after an answer where
 // there can be one.
 template <class Stream>

@@ -38,6 +38,24 @@ class BodyBudget {
   std::atomic<std::size_t> used_{0};
 };
 
+// A body's part of the budget, until its answer is made.
+class BodyLease {
+ public:
+  BodyLease(BodyBudget& budget, std::size_t bytes)
+      : budget_(budget), bytes_(bytes), taken_(budget.take(bytes)) {}
+  ~BodyLease() {
+    if (taken_) budget_.give_back(bytes_);
+  }
+  BodyLease(const BodyLease&) = delete;
+  BodyLease& operator=(const BodyLease&) = delete;
+  bool taken() const { return taken_; }
+
+ private:
+  BodyBudget& budget_;
+  const std::size_t bytes_;
+  const bool taken_;
+};
+
 // What the connections of one server share. They keep a reference, so it goes after they do: the
 // pools, then the event loop with what is left of the connections, then the rest.
 struct ServerState {

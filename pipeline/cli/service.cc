@@ -2,18 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <condition_variable>
-#include <cstdlib>
 #include <fstream>
 #include <mutex>
-#include <span>
-#include <system_error>
 #include <thread>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/rand.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
@@ -22,6 +16,7 @@
 
 #include "connectors/registry.h"
 #include "connectors/webhook/webhook.h"
+#include "pipeline/cli/author_secret.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
 #include "pipeline/run/alerting.h"
@@ -90,46 +85,6 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-bool write_all(int descriptor, std::span<const std::uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
-bool sync_directory(const std::filesystem::path& directory) {
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return false;
-  const bool synced = ::fsync(descriptor) == 0;
-  ::close(descriptor);
-  return synced;
-}
-
-// The file has its name only once the whole secret is on disk, so a crash leaves all of it or none:
-// a part would be refused at the next start, and another secret would know no author again.
-Result<void> keep_secret(const std::filesystem::path& file, std::span<const std::uint8_t> secret) {
-  const auto failure = [&](const std::string& name) {
-    return fail(Code::Unavailable,
-                fmt::format("cannot write {}: {}", name, std::generic_category().message(errno)));
-  };
-  std::string temporary = file.string() + ".XXXXXX";
-  const int descriptor = ::mkostemp(temporary.data(), O_CLOEXEC);  // with mode 0600
-  if (descriptor < 0) return failure(file.string());
-  const bool written = write_all(descriptor, secret) && ::fsync(descriptor) == 0;
-  auto kept = written ? Result<void>{} : failure(temporary);
-  ::close(descriptor);
-  if (kept && ::rename(temporary.c_str(), file.c_str()) != 0) kept = failure(file.string());
-  if (!kept) {
-    ::unlink(temporary.c_str());
-    return kept;
-  }
-  if (!sync_directory(file.parent_path())) return failure(file.string());
-  return {};
-}
-
 std::uint64_t resident_bytes() {
   std::ifstream stream("/proc/self/statm");
   std::uint64_t total = 0;
@@ -173,27 +128,6 @@ KafkaOptions kafka_options(const LogConfig& config) {
   options.instance_id = config.kafka.instance_id;
   for (const auto& [key, value] : config.kafka.properties) options.properties[key] = value;
   return options;
-}
-
-Result<std::array<std::uint8_t, 32>> author_secret(const Config& config) {
-  if (config.author_key) return *config.author_key;
-  std::array<std::uint8_t, 32> secret{};
-  const std::filesystem::path file = config.data_dir / "author.key";
-  std::error_code ignored;
-  if (std::filesystem::exists(file, ignored)) {
-    std::ifstream stream(file, std::ios::binary);
-    stream.read(reinterpret_cast<char*>(secret.data()), secret.size());
-    if (stream.gcount() != static_cast<std::streamsize>(secret.size())) {
-      return fail(Code::Corrupt, fmt::format("{}: expected 32 bytes", file.string()));
-    }
-    return secret;
-  }
-  std::filesystem::create_directories(config.data_dir, ignored);
-  if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1) {
-    return fail(Code::Unavailable, "no random bytes for an author key");
-  }
-  if (auto kept = keep_secret(file, secret); !kept) return std::unexpected(kept.error());
-  return secret;
 }
 
 struct Service::Impl {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -51,9 +50,5 @@ class Service {
 
 // How the log of a config with Kafka is opened.
 KafkaOptions kafka_options(const LogConfig& config);
-
-// The secret of author keys: the configured one, else the one in data_dir/author.key, which is made
-// when it is missing. A failure leaves no part of a new one behind.
-Result<std::array<std::uint8_t, 32>> author_secret(const Config& config);
 
 }  // namespace vigie

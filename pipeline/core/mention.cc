@@ -112,6 +112,13 @@ std::string conversation_key_of(const Mention& mention) {
   return key.append(mention.network).append(1, '/').append(id);
 }
 
+Time event_time(const Mention& mention, Time seen_at) {
+  // An author's clock that is ahead of ours by more than this is not believed.
+  constexpr std::chrono::minutes kFuture{2};
+  const Time created = mention.created_at.value_or(seen_at);
+  return created > seen_at + kFuture ? seen_at : created;
+}
+
 std::int64_t version_of(const Mention& mention) {
   if (mention.version) return *mention.version;
   if (mention.edited_at) return mention.edited_at->time_since_epoch().count();

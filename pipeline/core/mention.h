@@ -137,6 +137,10 @@ std::string conversation_key_of(const Mention& mention);
 // Orders the edits of one message: `version`, else `edited_at` in microseconds, else 0.
 std::int64_t version_of(const Mention& mention);
 
+// What counters and windows go by: `created_at`, or the receipt where that is more than two minutes
+// earlier or the author's time is not told.
+Time event_time(const Mention& mention, Time seen_at);
+
 // Same content, same number: every field but op, version, engagement, seen_at, connector and the
 // author's name, followers and verified. XXH3 of the fields; stable over machines and builds.
 std::uint64_t content_hash(const Mention& mention);

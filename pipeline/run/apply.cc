@@ -7,25 +7,14 @@
 #include "pipeline/core/json.h"
 #include "pipeline/route/route.h"
 #include "pipeline/run/records.h"
-#include "state/queues.h"
 
 namespace vigie {
 namespace {
-
-using std::chrono::minutes;
-
-// A clock ahead of ours by more than this is not believed.
-constexpr minutes kFuture{2};
 
 std::string stream_key(Partition partition) {
   std::string key{'\x01', 's'};
   put_fixed(key, static_cast<std::uint16_t>(number(partition)));
   return key;
-}
-
-Time event_time(const Mention& mention, Time seen_at) {
-  const Time created = mention.created_at.value_or(seen_at);
-  return created > seen_at + kFuture ? seen_at : created;
 }
 
 Minute expires_after(Time stream_time, std::chrono::hours kept) {
@@ -44,10 +33,6 @@ std::optional<std::chrono::seconds> sla_of(const RuleSet& rules, const std::stri
     if (known.id == route) return known.sla;
   }
   return std::nullopt;
-}
-
-bool shows_in_conversation(const LedgerRecord& record) {
-  return record.visible() && (record.queued() || record.reply);
 }
 
 // An author's key in text, as the key of an `authors` record.
@@ -429,75 +414,6 @@ Result<void> Apply::author_wide(const Mention& mention, Time seen_at, const Rule
   return {};
 }
 
-void Apply::output(Topic topic, std::string key, std::optional<std::string> value) {
-  Record record;
-  record.topic = topic;
-  record.partition = info(topic).with_mentions ? partition_ : partition_for(log_, topic, key);
-  record.key = std::move(key);
-  record.value = std::move(value);
-  outputs_.push_back(std::move(record));
-}
-
-void Apply::emit_tagged(const std::string& key, const Mention& mention,
-                        const LedgerRecord& record) {
-  std::string value = tagged_json(mention, record);
-  if (record.queued() && record.visible()) {
-    const Topic topic = record.queue == "social" ? Topic::QueueSocial : Topic::QueueCommunity;
-    output(topic, record.conversation, value);
-  }
-  tagged_in_batch_[key] = outputs_.size();
-  output(Topic::Tagged, key, std::move(value));
-}
-
-void Apply::emit_conversation(const std::string& key, const Mention& mention,
-                              const LedgerRecord* old, const LedgerRecord& record, Time seen_at,
-                              std::optional<std::chrono::seconds> sla) {
-  const bool shows = shows_in_conversation(record);
-  if (old != nullptr && shows_in_conversation(*old) &&
-      (!shows || old->conversation != record.conversation)) {
-    emit_withdraw(key, *old, seen_at);
-  }
-  if (!shows) return;
-  ConversationRecord event;
-  event.conversation = record.conversation;
-  event.seen_at = seen_at;
-  event.message.key = key;
-  // The first record fixes the minute; an edit whose receipt would give another one keeps its
-  // place.
-  const Time event_at = event_time(mention, mention.seen_at.value_or(seen_at));
-  event.message.event_time =
-      minute_of(event_at) == record.event_minute ? event_at : start_of_minute(record.event_minute);
-  event.message.inbound = record.queued();
-  event.message.author_handle = mention.author.handle;
-  if (record.queued()) {
-    event.message.queue = record.queue;
-    event.message.route = record.route;
-    event.message.priority = record.priority;
-    event.message.sla_seconds = sla ? sla->count() : 0;
-  }
-  std::string value;
-  append_json(value, event);
-  output(Topic::Conversations, record.conversation, std::move(value));
-}
-
-void Apply::emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at) {
-  if (!shows_in_conversation(old)) return;
-  ConversationRecord event;
-  event.type = ConversationRecord::Type::Withdraw;
-  event.conversation = old.conversation;
-  event.seen_at = seen_at;
-  event.message.key = key;
-  std::string value;
-  append_json(value, event);
-  output(Topic::Conversations, old.conversation, std::move(value));
-}
-
-Result<std::optional<std::string>> Apply::tagged_value(const std::string& key) const {
-  const auto it = tagged_in_batch_.find(key);
-  if (it != tagged_in_batch_.end()) return outputs_[it->second].value;
-  return stored_tagged(store_, key);
-}
-
 Result<std::vector<CounterBatch::Change>> Apply::count(Effects& effects) {
   auto changes = counters_.flush(effects.state);
   if (!changes || !options_.log_is_remote) return changes;
@@ -525,17 +441,6 @@ Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects) {
   outputs_.clear();
   tagged_in_batch_.clear();
   return changes;
-}
-
-void Apply::keep_tagged(const Record& record, StoreBatch& batch) const {
-  if (record.topic != Topic::Tagged) return;
-  const std::string key = latest_key(Topic::Tagged, record.key);
-  if (record.value) {
-    const std::int64_t stamp = stream_time_.time_since_epoch().count();
-    batch.put(Space::Latest, key, latest_value(partition_, stamp, *record.value));
-  } else {
-    batch.erase(Space::Latest, key);
-  }
 }
 
 ApplyCounts Apply::take_counts() {

@@ -6,6 +6,9 @@
 namespace vigie {
 namespace {
 
+// Minutes since the epoch stay far within 32 bits.
+constexpr int kEndYear = 6000;
+
 using std::chrono::duration_cast;
 using std::chrono::floor;
 using std::chrono::hours;
@@ -46,7 +49,8 @@ std::optional<Time> parse_time(std::string_view text) {
   const int hour = digits(text, 11, 2);
   const int minute = digits(text, 14, 2);
   const int second = digits(text, 17, 2);
-  if (year < 1 || month < 0 || day < 0 || hour < 0 || minute < 0 || second < 0) return std::nullopt;
+  if (year < 1 || year >= kEndYear || month < 0 || day < 0 || hour < 0 || minute < 0 || second < 0)
+    return std::nullopt;
   if (text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':') return std::nullopt;
   if (text[10] != 'T' && text[10] != 't') return std::nullopt;
   if (hour > 23 || minute > 59 || second > 60) return std::nullopt;
@@ -84,8 +88,13 @@ std::optional<Time> parse_time(std::string_view text) {
     at += 6;
   }
   if (at != text.size()) return std::nullopt;
-  return Time{std::chrono::sys_days{date}} + hours{hour} + minutes{minute} + seconds{second} +
-         fraction - offset;
+  const Time time = Time{std::chrono::sys_days{date}} + hours{hour} + minutes{minute} +
+                    seconds{second} + fraction - offset;
+  // In UTC, too, so that what is written reads back.
+  constexpr Time kBegin{std::chrono::sys_days{std::chrono::year{1} / 1 / 1}};
+  constexpr Time kEnd{std::chrono::sys_days{std::chrono::year{kEndYear} / 1 / 1}};
+  if (time < kBegin || time >= kEnd) return std::nullopt;
+  return time;
 }
 
 void append_time(std::string& out, Time time) {

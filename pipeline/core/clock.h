@@ -19,7 +19,7 @@ using Clock = std::function<Time()>;
 Clock system_clock();
 
 // Reads RFC 3339 with an offset (`2026-06-01T10:00:00.25+02:00`, `t` and `z` too). Digits past the
-// microsecond are dropped; a leap second counts as the second after it. Years 1 to 9999. Empty when
+// microsecond are dropped; a leap second counts as the second after it. Years 1 to 5999. Empty when
 // the text has any other form.
 std::optional<Time> parse_time(std::string_view text);
 

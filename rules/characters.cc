@@ -162,7 +162,7 @@ class FoldTable {
   }
 
   void fill_mark(UChar32 c, Character& character) const {
-    icu::UnicodeString text(c);
+    const icu::UnicodeString text(c);
     icu::UnicodeString folded = text;
     folded.foldCase();
     UErrorCode status = U_ZERO_ERROR;

@@ -435,10 +435,11 @@ void add_yaml_error(Diagnostics& diagnostics, std::string_view file, std::string
   Mark mark;
   if (message.starts_with(file) && message.substr(file.size()).starts_with(':')) {
     message.remove_prefix(file.size() + 1);
-    const char* end = message.data() + message.size();
+    const char* const begin = message.data();
+    const char* const end = begin + message.size();
     std::size_t line = 0;
     std::size_t column = 0;
-    const auto first = std::from_chars(message.data(), end, line);
+    const auto first = std::from_chars(begin, end, line);
     if (first.ec == std::errc{} && first.ptr != end && *first.ptr == ':') {
       const auto second = std::from_chars(first.ptr + 1, end, column);
       if (second.ec == std::errc{} && second.ptr != end && *second.ptr == ':') {

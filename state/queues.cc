@@ -147,13 +147,18 @@ void bound(Conversation& conversation) {
   }
 }
 
+// No rank is -1.
+std::uint64_t stored_rank(int rank) {
+  return static_cast<std::uint64_t>(std::int64_t{rank} + 1);
+}
+
 void encode(std::string& out, const ItemMessage& message) {
   put_text(out, message.key);
   put_signed(out, message.event_time.time_since_epoch().count());
   out += message.inbound ? '\1' : '\0';
   put_text(out, message.queue);
   put_text(out, message.route);
-  put_varint(out, static_cast<std::uint64_t>(priority_rank(message.priority) + 1));
+  put_varint(out, stored_rank(priority_rank(message.priority)));
   put_varint(out, static_cast<std::uint64_t>(message.sla_seconds));
   put_text(out, message.author_handle);
 }
@@ -167,7 +172,7 @@ std::string encode(const Conversation& conversation) {
   if (omitted.count > 0) {
     put_signed(out, omitted.last_time.time_since_epoch().count());
     put_text(out, omitted.last_key);
-    put_varint(out, static_cast<std::uint64_t>(omitted.rank + 1));
+    put_varint(out, stored_rank(omitted.rank));
     put_text(out, omitted.queue);
     put_varint(out, static_cast<std::uint64_t>(omitted.sla_seconds));
   }

@@ -104,7 +104,7 @@ fuzz() {
 }
 
 tidy() {
-  run-clang-tidy-19 -quiet -j "$jobs" -p build/release '^.*/(connectors|pipeline|rules|state)/.*' \
+  run-clang-tidy-19 -quiet -j "$jobs" -p build/release "^$PWD/(connectors|pipeline|rules|state)/.*" \
     >build/tidy.log 2>&1 || { grep -E 'error|warning' build/tidy.log | sort -u | head -n 100; return 1; }
 }
 

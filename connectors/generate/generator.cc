@@ -140,7 +140,7 @@ struct Generator::Impl {
   std::uint64_t ordinal;
 };
 
-Generator::Generator(GenerateOptions options)
+Generator::Generator(const GenerateOptions& options)
     : Generator(options, {.ordinal = 0, .minute = minute_of(options.start), .index = 0}) {}
 
 Generator::Generator(GenerateOptions options, const StreamPosition& position)

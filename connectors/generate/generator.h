@@ -71,7 +71,7 @@ struct StreamPosition {
 class Generator {
  public:
   // The options have passed `check`.
-  explicit Generator(GenerateOptions options);
+  explicit Generator(const GenerateOptions& options);
   // Begins at a position that a generator of the same options had.
   Generator(GenerateOptions options, const StreamPosition& position);
   ~Generator();

@@ -27,8 +27,9 @@ Result<std::int64_t> duration_param(const Request& request, std::string_view nam
     return fail(Code::Invalid, fmt::format("{}: expected 1m to 35d, as in 24h", name));
   };
   std::int64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, value);
   if (error != std::errc{} || end - rest != 1 || value < 1 || value > 35 * kDay / kMinute) {
     return wrong();
   }

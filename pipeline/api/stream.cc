@@ -11,7 +11,7 @@ void append_event(std::string& out, std::string_view type, std::string_view id,
 
 }  // namespace
 
-Follower::Follower(ServerState& server, Feed& feed, std::shared_ptr<Waker> waker)
+Follower::Follower(ServerState& server, Feed& feed, const std::shared_ptr<Waker>& waker)
     : server_(server), unsubscribe_(feed.subscribe([waker] { waker->wake(); })) {
   server_.metrics.stream_clients(1);
 }

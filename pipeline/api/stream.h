@@ -32,7 +32,7 @@ class Waker {
 // itself in `stream_clients`.
 class Follower {
  public:
-  Follower(ServerState& server, Feed& feed, std::shared_ptr<Waker> waker);
+  Follower(ServerState& server, Feed& feed, const std::shared_ptr<Waker>& waker);
   ~Follower();
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;

@@ -9,7 +9,7 @@
 namespace vigie {
 
 // What a command answers to the shell.
-enum class Exit : int {
+enum class Exit : std::uint8_t {
   Good = 0,
   Input = 1,          // what was given is at fault
   Usage = 2,          // how it was called is

@@ -12,9 +12,12 @@
 #include "pipeline/log/event_log.h"
 #include "pipeline/log/kafka_log.h"
 
+// librdkafka's names, declared here so that its header stays out of ours.
+// NOLINTBEGIN(readability-identifier-naming)
 typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 typedef struct rd_kafka_topic_partition_list_s rd_kafka_topic_partition_list_t;
+// NOLINTEND(readability-identifier-naming)
 
 namespace vigie {
 

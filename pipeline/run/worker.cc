@@ -205,8 +205,7 @@ Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
   ApplyOptions apply_options;
   apply_options.keep = options.keep;
   apply_options.log_is_remote = options.log_is_remote;
-  fresh.apply =
-      std::make_unique<Apply>(number, store, authors, keys, log, std::move(apply_options));
+  fresh.apply = std::make_unique<Apply>(number, store, authors, keys, log, apply_options);
   auto loaded = fresh.apply->load();
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   loaded = load_cut(number, fresh);

@@ -41,7 +41,7 @@ Interrogative interrogative(CutText& cut, std::string_view entry) {
 }
 
 const Languages& languages() {
-  static const Languages all = [] {
+  static const Languages kLanguages = [] {
     Languages languages;
     CutText cut;
     const Result<YamlNode> root = parse_yaml(kQuestionsYaml, "questions.yaml");
@@ -57,7 +57,7 @@ const Languages& languages() {
     }
     return languages;
   }();
-  return all;
+  return kLanguages;
 }
 
 const Interrogatives* interrogatives_of(std::string_view lang) {

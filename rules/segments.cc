@@ -89,7 +89,8 @@ const char* cluster_end(const char* at, const char* end) {
 
 template <bool kTailored>
 const char* end_of_segment(const char* begin, const char* end) {
-  Step current = step_at<kTailored>(begin, end);
+  if (begin >= end) return end;
+  const Step current = step_at<kTailored>(begin, end);
   if (current.cluster) return cluster_end(current.after, end);
   if (current.kind == WordBreak::Cr) {
     const Step next = step_at<kTailored>(current.after, end);

@@ -6,7 +6,7 @@
 #include "pipeline/core/mention.h"
 
 namespace simdjson::dom {
-class object;
+class object;  // NOLINT(readability-identifier-naming)
 }
 
 namespace vigie {

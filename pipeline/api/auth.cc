@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
@@ -65,12 +66,13 @@ Result<void> Authenticator::check(const std::vector<ApiToken>& tokens) {
     if (token.roles.empty()) return fail(Code::Invalid, where + "no roles");
     for (const std::string& network : token.networks) {
       if (!is_network_name(network)) {
-        return fail(Code::Invalid, where + "no network name: " + network);
+        return fail(Code::Invalid, fmt::format("{}no network name: {}", where, network));
       }
     }
     for (const std::string& op : token.ops) {
       const std::optional<Op> parsed = parse_op(op);
-      if (!parsed || *parsed == Op::Tick) return fail(Code::Invalid, where + "no op: " + op);
+      if (!parsed || *parsed == Op::Tick)
+        return fail(Code::Invalid, fmt::format("{}no op: {}", where, op));
     }
   }
   return {};

@@ -281,6 +281,7 @@ Result<KafkaReader::Place> KafkaReader::start_of(Partition partition,
 
 Result<void> KafkaReader::assign() {
   std::vector<std::pair<Partition, Offset>> starts;
+  starts.reserve(places_.size());
   for (const auto& [partition, place] : places_) starts.emplace_back(partition, place.next);
   const KafkaOffsets list = offsets_of(topic_, starts);
   if (const auto error = rd_kafka_assign(handle_.get(), list.get())) {
@@ -451,6 +452,7 @@ void KafkaReader::tell_group_and_wait() {
 
 std::vector<Partition> KafkaReader::partitions() const {
   std::vector<Partition> out;
+  out.reserve(places_.size());
   for (const auto& [partition, place] : places_) out.push_back(partition);
   return out;
 }

@@ -10,7 +10,7 @@
 #include "pipeline/log/kafka_handle.h"
 #include "pipeline/log/kafka_producer.h"
 
-typedef struct rd_kafka_message_s rd_kafka_message_t;
+typedef struct rd_kafka_message_s rd_kafka_message_t;  // NOLINT(readability-identifier-naming)
 
 namespace vigie {
 

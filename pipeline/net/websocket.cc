@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 #include <variant>
 
 #include <boost/asio/connect.hpp>
@@ -128,11 +129,11 @@ Result<tcp::socket> WebSocket::Impl::connect_tcp(Steady::time_point deadline,
   tcp::resolver::results_type found;
   const auto looked_up = await(
       "looking up",
-      [&](auto done) {
+      [&](const auto& done) {
         resolver.async_resolve(
             url.host, fmt::format("{}", url.port),
-            [&found, done](error_code code, tcp::resolver::results_type results) {
-              if (!code) found = std::move(results);
+            [&found, done](error_code code, const tcp::resolver::results_type& results) {
+              if (!code) found = results;
               done(code);
             });
       },
@@ -167,17 +168,19 @@ Result<tcp::socket> WebSocket::Impl::connect_tcp(Steady::time_point deadline,
 Result<void> WebSocket::Impl::start_tls(tcp::socket socket, Steady::time_point deadline,
                                         const std::stop_token& stop) {
   error_code code;
-  tls.set_default_verify_paths(code);
-  if (code) return unavailable("the system's certificate authorities", code.message());
-  if (!options.ca_file.empty()) tls.load_verify_file(options.ca_file, code);
-  if (code) {
+  if (tls.set_default_verify_paths(code)) {
+    return unavailable("the system's certificate authorities", code.message());
+  }
+  if (!options.ca_file.empty() && tls.load_verify_file(options.ca_file, code)) {
     return fail(Code::Invalid, fmt::format("ca_file {}: {}", options.ca_file, code.message()));
   }
   SSL_CTX_set_min_proto_version(tls.native_handle(), TLS1_2_VERSION);
   auto& secure = stream.emplace<Secure>(std::move(socket), tls);
   auto& layer = secure.next_layer();
-  layer.set_verify_mode(asio::ssl::verify_peer, code);
-  layer.set_verify_callback(asio::ssl::host_name_verification(url.host), code);
+  if (layer.set_verify_mode(asio::ssl::verify_peer, code) ||
+      layer.set_verify_callback(asio::ssl::host_name_verification(url.host), code)) {
+    return unavailable("TLS", code.message());
+  }
   // SNI is for names only.
   if (!is_ip_address(url.host)) SSL_set_tlsext_host_name(layer.native_handle(), url.host.c_str());
   return await(
@@ -190,9 +193,9 @@ Result<void> WebSocket::Impl::dial(const std::stop_token& stop) {
   const auto deadline = Steady::now() + options.connect_timeout;
   auto socket = connect_tcp(deadline, stop);
   if (!socket) return std::unexpected(socket.error());
-  error_code ignored;
+  error_code unsupported;
   // The network's own keep-alive finds a dead peer while nobody calls read.
-  socket->set_option(asio::socket_base::keep_alive(true), ignored);
+  std::ignore = socket->set_option(asio::socket_base::keep_alive(true), unsupported);
   if (url.secure()) return start_tls(*std::move(socket), deadline, stop);
   stream.emplace<Plain>(*std::move(socket));
   return {};
@@ -311,7 +314,7 @@ Frame WebSocket::Impl::take() {
 
 Result<WebSocket::Connected> WebSocket::connect(std::string_view url,
                                                 const WebSocketOptions& options,
-                                                std::stop_token stop) {
+                                                const std::stop_token& stop) {
   auto parsed = parse_url(url);
   if (!parsed) return std::unexpected(parsed.error());
   if (parsed->scheme != "ws" && parsed->scheme != "wss") {
@@ -325,7 +328,8 @@ Result<WebSocket::Connected> WebSocket::connect(std::string_view url,
   return Connected(WebSocket(std::move(impl)));
 }
 
-Result<std::optional<Frame>> WebSocket::read(std::chrono::milliseconds wait, std::stop_token stop) {
+Result<std::optional<Frame>> WebSocket::read(std::chrono::milliseconds wait,
+                                             const std::stop_token& stop) {
   Impl& it = *impl_;
   const auto end = Steady::now() + wait;
   const std::stop_callback wake(stop, [&it] { asio::post(it.context, [] {}); });

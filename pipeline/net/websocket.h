@@ -52,7 +52,7 @@ class WebSocket {
   // address is checked after DNS; a host that has only private ones and is not allowed by name is
   // Unavailable (Invalid when the URL names the address itself).
   static Result<Connected> connect(std::string_view url, const WebSocketOptions& options,
-                                   std::stop_token stop);
+                                   const std::stop_token& stop);
 
   WebSocket(WebSocket&&) noexcept;
   WebSocket& operator=(WebSocket&&) noexcept;
@@ -61,7 +61,7 @@ class WebSocket {
   // The next message, or nothing when none came within `wait`; zero takes what is there already.
   // Fails with Unavailable when the connection is gone, ping and pong included, and with Closed on
   // `stop`; after a failure other than Closed every later call fails alike.
-  Result<std::optional<Frame>> read(std::chrono::milliseconds wait, std::stop_token stop);
+  Result<std::optional<Frame>> read(std::chrono::milliseconds wait, const std::stop_token& stop);
 
   // When the last byte or control frame of the peer was read.
   std::chrono::steady_clock::time_point last_heard() const;

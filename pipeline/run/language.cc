@@ -24,7 +24,7 @@ bool has_enough_letters(std::string_view text) {
   const auto size = static_cast<std::int32_t>(text.size());
   for (std::int32_t i = 0; i < size && letters < kLetters;) {
     UChar32 c = 0;
-    U8_NEXT(text.data(), i, size, c);
+    U8_NEXT(text.data(), i, size, c);  // NOLINT(bugprone-inc-dec-in-conditions)
     if (c >= 0 && u_isalpha(c)) ++letters;
   }
   return letters >= kLetters;

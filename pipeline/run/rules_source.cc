@@ -1,7 +1,6 @@
 #include "pipeline/run/rules_source.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -33,8 +32,8 @@ Result<std::string> read_file(const std::filesystem::path& file) {
   }
   std::ifstream stream(file, std::ios::binary);
   if (!stream) {
-    return fail(Code::Invalid,
-                fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
+    return fail(Code::Invalid, fmt::format("cannot read {}: {}", file.string(),
+                                           std::generic_category().message(errno)));
   }
   std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (stream.bad()) return fail(Code::Invalid, fmt::format("cannot read {}", file.string()));
@@ -76,6 +75,7 @@ Result<RulesSource::Reload> RulesSource::reload(bool force) {
   RuleSet::Compiled compiled = RuleSet::compile(*text, file_.string());
   if (!compiled.rules) return std::unexpected(errors_of(compiled.diagnostics));
   std::vector<std::string> warnings;
+  warnings.reserve(compiled.diagnostics.size());
   for (const Diagnostic& diagnostic : compiled.diagnostics) warnings.push_back(format(diagnostic));
   const std::lock_guard lock(mutex_);
   warnings_ = std::move(warnings);

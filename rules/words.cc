@@ -1,5 +1,6 @@
 #include "rules/words.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstring>
@@ -206,7 +207,7 @@ void CutText::add(WordKind kind, const char* begin, const char* end) {
   // A word of nothing but invisible letters is no word.
   if (folded.empty()) return;
   char* place = impl_->grow(used_, folded.size(), words_);
-  std::memcpy(place, folded.data(), folded.size());
+  std::ranges::copy(folded, place);
   push(kind, begin, end, {place, folded.size()});
 }
 

@@ -22,14 +22,10 @@
 #include "rules/fold.h"
 #include "rules/segments.h"
 #include "rules/words.h"
+#include "tests/rules/samples.h"
 
 namespace vigie {
 namespace {
-
-std::filesystem::path samples() {
-  if (const char* named = std::getenv("VIGIE_SAMPLES")) return named;
-  return std::filesystem::path(__FILE__).parent_path() / "../../../../shared/samples";
-}
 
 std::string read(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -39,7 +39,7 @@ WordBreak word_break_of(UChar32 c) {
     case U_WB_KATAKANA:
       return WordBreak::Katakana;
     case U_WB_MIDLETTER:
-      return one_of(c, {':', 0xFE55, 0xFF1A}) ? WordBreak::Colon : WordBreak::MidLetter;
+      return one_of(c, {':', 0xFE13, 0xFE55, 0xFF1A}) ? WordBreak::Colon : WordBreak::MidLetter;
     case U_WB_MIDNUM:
       return WordBreak::MidNum;
     case U_WB_MIDNUMLET:

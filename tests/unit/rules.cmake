@@ -7,6 +7,9 @@ vigie_test(rules
   DEPS vigie::rules vigie::route PkgConfig::RE2 ICU::uc)
 target_compile_definitions(rules_test PRIVATE VIGIE_RULE_CASES="${CMAKE_CURRENT_SOURCE_DIR}/rules/cases")
 
+# Counts what is allocated, so it is a program of its own.
+vigie_test(rules_bounds SOURCES unit/rules/bounds_test.cc DEPS vigie::rules)
+
 vigie_fuzz(words DEPS vigie::rules)
 vigie_fuzz(query DEPS vigie::rules)
 vigie_fuzz(rule_file DEPS vigie::rules)

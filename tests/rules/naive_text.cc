@@ -180,9 +180,12 @@ NaiveText::Ways NaiveText::near(const QueryNode& query) {
       Way both = left;
       both.insert(right.begin(), right.end());
       result.insert(both);
+      if (result.size() > kMaxWays) {
+        whole_ = false;
+        return result;
+      }
     }
   }
-  if (result.size() > kMaxWays) whole_ = false;
   return result;
 }
 

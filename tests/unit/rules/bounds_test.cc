@@ -27,7 +27,7 @@ std::atomic<std::size_t> live_bytes = 0;
 std::atomic<std::size_t> peak_bytes = 0;
 
 void* counted(void* pointer) {
-  if (pointer == nullptr) throw std::bad_alloc();
+  if (pointer == nullptr) std::abort();
   const std::size_t now = live_bytes += malloc_usable_size(pointer);
   if (now > peak_bytes) peak_bytes = now;
   return pointer;
@@ -40,7 +40,17 @@ void uncounted(void* pointer) {
 
 }  // namespace
 
+// Every form, so that none of the library's own meets one of these on the other side.
 void* operator new(std::size_t size) {
+  return counted(std::malloc(size));
+}
+void* operator new[](std::size_t size) {
+  return counted(std::malloc(size));
+}
+void* operator new(std::size_t size, const std::nothrow_t& /*unused*/) noexcept {
+  return counted(std::malloc(size));
+}
+void* operator new[](std::size_t size, const std::nothrow_t& /*unused*/) noexcept {
   return counted(std::malloc(size));
 }
 void* operator new(std::size_t size, std::align_val_t align) {
@@ -49,13 +59,25 @@ void* operator new(std::size_t size, std::align_val_t align) {
 void operator delete(void* pointer) noexcept {
   uncounted(pointer);
 }
-void operator delete(void* pointer, std::size_t) noexcept {
+void operator delete[](void* pointer) noexcept {
   uncounted(pointer);
 }
-void operator delete(void* pointer, std::align_val_t) noexcept {
+void operator delete(void* pointer, std::size_t /*unused*/) noexcept {
   uncounted(pointer);
 }
-void operator delete(void* pointer, std::size_t, std::align_val_t) noexcept {
+void operator delete[](void* pointer, std::size_t /*unused*/) noexcept {
+  uncounted(pointer);
+}
+void operator delete(void* pointer, const std::nothrow_t& /*unused*/) noexcept {
+  uncounted(pointer);
+}
+void operator delete[](void* pointer, const std::nothrow_t& /*unused*/) noexcept {
+  uncounted(pointer);
+}
+void operator delete(void* pointer, std::align_val_t /*unused*/) noexcept {
+  uncounted(pointer);
+}
+void operator delete(void* pointer, std::size_t /*unused*/, std::align_val_t /*unused*/) noexcept {
   uncounted(pointer);
 }
 

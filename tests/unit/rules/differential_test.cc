@@ -143,7 +143,7 @@ TEST(MatchDifferential, GeneratedRulesMatchAsTheNaiveMatcherSays) {
   std::size_t tags = 0;
   for (std::uint64_t seed = 20260601; seed < 20260601 + seeds(); ++seed) {
     Matcher matcher;
-    for (std::size_t round = 0; round < 10 && !::testing::Test::HasFailure(); ++round) {
+    for (std::size_t round = 0; round < 8 && !::testing::Test::HasFailure(); ++round) {
       RuleGenerator generator(seed * 100 + round);
       std::vector<std::unique_ptr<Pair>> pairs;
       for (const std::size_t count : {1UL, 1UL, 30UL, 30UL, 30UL, 30UL, 30UL, 30UL, 1200UL})
@@ -166,7 +166,7 @@ TEST(MatchDifferential, GeneratedRulesMatchAsTheNaiveMatcherSays) {
     }
   }
 
-  EXPECT_GT(tags, 50'000U);
+  EXPECT_GT(tags, 40'000U);
   for (const std::string& leaf : all_leaves()) {
     EXPECT_GT(asked[leaf].held, 20U) << leaf << " is hardly ever true";
     EXPECT_GT(asked[leaf].failed, 20U) << leaf << " is hardly ever false";

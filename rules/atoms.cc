@@ -32,11 +32,12 @@ void append_utf8(std::string& out, char32_t c) {
 
 constexpr std::size_t kMostToChooseFrom = 200;
 
+// Windows are compared as they are loaded.
+static_assert(std::endian::native == std::endian::little);
+
 std::uint32_t bytes_at(std::string_view text, std::size_t at, std::uint32_t size) {
   std::uint32_t bytes = 0;
-  for (std::uint32_t i = 0; i < size; ++i) {
-    bytes = bytes << 8 | static_cast<unsigned char>(text[at + i]);
-  }
+  std::memcpy(&bytes, text.data() + at, size);
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -60,22 +61,32 @@ template <class Found>
 void Atoms::find_in(const Table& table, std::uint32_t size, std::string_view folded,
                     Found found) const {
   if (table.windows.empty() || folded.size() < size) return;
-  const auto byte = [&](std::size_t at) {
-    return std::uint32_t{static_cast<unsigned char>(folded[at])};
-  };
-  std::uint32_t bytes = 0;
-  for (std::uint32_t i = 0; i + 1 < size; ++i) bytes = bytes << 8 | byte(i);
-  const std::uint32_t keep = size == 4 ? ~std::uint32_t{0} : 0xFFFFFFU;
-  for (std::size_t end = size - 1; end < folded.size(); ++end) {
-    bytes = (bytes << 8 | byte(end)) & keep;
+  const char* const text = folded.data();
+  const std::size_t windows = folded.size() - size + 1;
+  const std::uint64_t keep = size == 4 ? 0xFFFFFFFFU : 0xFFFFFFU;
+  const auto look = [&](std::size_t begin, std::uint64_t eight, std::uint32_t i) {
+    const auto bytes = static_cast<std::uint32_t>(eight >> (8 * i) & keep);
     const std::uint32_t slot = hash(bytes) >> table.shift;
-    if ((table.filter[slot >> 6] >> (slot & 63) & 1) == 0) continue;
-    for (std::uint32_t i = table.begins[slot]; i < table.begins[slot + 1]; ++i) {
-      const Window& window = table.windows[i];
-      const std::size_t begin = end + 1 - size;
-      if (window.bytes != bytes || begin < window.before) continue;
-      if (folded.substr(begin - window.before).starts_with(texts_[window.atom])) found(window.atom);
+    if ((table.filter[slot >> 6] >> (slot & 63) & 1) == 0) return;
+    for (std::uint32_t at = table.begins[slot]; at < table.begins[slot + 1]; ++at) {
+      const Window& window = table.windows[at];
+      if (window.bytes != bytes || begin + i < window.before) continue;
+      if (folded.substr(begin + i - window.before).starts_with(texts_[window.atom])) {
+        found(window.atom);
+      }
     }
+  };
+  // Eight bytes at a time hold four windows and what is beyond them.
+  std::size_t begin = 0;
+  for (; begin + 8 <= folded.size(); begin += 4) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, text + begin, 8);
+    for (std::uint32_t i = 0; i < 4; ++i) look(begin, eight, i);
+  }
+  for (; begin < windows; ++begin) {
+    std::uint64_t few = 0;
+    std::memcpy(&few, text + begin, size);
+    look(begin, few, 0);
   }
 }
 

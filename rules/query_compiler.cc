@@ -11,10 +11,10 @@
 namespace vigie {
 namespace {
 
-constexpr std::size_t kMaxRegexes = 5'000;
+constexpr std::size_t kMaxRegexes = 10'000;
 // What one regex may take of memory, its automata included. RE2 falls back to slower automata
 // before it takes more.
-constexpr std::int64_t kMaxRegexMemory = std::int64_t{1} << 20;
+constexpr std::int64_t kMaxRegexMemory = std::int64_t{1} << 19;
 
 // One network of each way to write a handle.
 constexpr std::array<std::string_view, 4> kHandleNetworks = {"", "mastodon", "bluesky",

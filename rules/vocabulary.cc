@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#define XXH_INLINE_ALL  // words are short: the call would cost as much as the hash
 #include <xxhash.h>
 
 namespace vigie {
@@ -45,7 +46,8 @@ std::uint64_t prefix_hash(std::string_view prefix) {
 std::size_t mixed(std::uint64_t hash) {
   return static_cast<std::size_t>(hash ^ (hash >> 29) ^ (hash >> 43));
 }
-constexpr std::size_t kLengthSlots = 4096;
+constexpr std::size_t kLengthSlots = 2048;
+constexpr std::size_t kStart = 4;  // bytes of a prefix that choose its slot
 
 std::string_view before_wildcard(std::string_view pattern) {
   return pattern.substr(0, pattern.find_first_of("?*"));
@@ -107,7 +109,7 @@ void Vocabulary::freeze_wildcards() {
   const auto prefix = [this](std::uint32_t id) { return before_wildcard(text(id)); };
   std::ranges::sort(wildcards_, {}, prefix);
   prefixes_.assign(std::bit_ceil(wildcards_.size() * 2), Prefix{});
-  lengths_.assign(2 * kLengthSlots, 0);
+  lengths_.assign(kStart * kLengthSlots, 0);
   const std::size_t mask = prefixes_.size() - 1;
   for (std::uint32_t begin = 0; begin < wildcards_.size();) {
     std::uint32_t end = begin;
@@ -117,9 +119,10 @@ void Vocabulary::freeze_wildcards() {
     std::size_t at = mixed(whole) & mask;
     while (prefixes_[at].count != 0) at = (at + 1) & mask;
     prefixes_[at] = {whole, begin, end - begin};
-    const std::size_t table = here.size() < 2 ? 0 : kLengthSlots;
-    const std::size_t bucket = mixed(prefix_hash(here.substr(0, 2))) % kLengthSlots;
-    lengths_[table + bucket] |= std::uint64_t{1} << std::min(here.size(), kLongest);
+    const std::string_view start = here.substr(0, kStart);
+    const std::size_t bucket = mixed(prefix_hash(start)) % kLengthSlots;
+    lengths_[(start.size() - 1) * kLengthSlots + bucket] |= std::uint64_t{1}
+                                                            << std::min(here.size(), kLongest);
     longest_ = std::max(longest_, here.size());
     begin = end;
   }
@@ -149,15 +152,21 @@ void Vocabulary::append_wildcards(std::uint64_t hash, std::string_view folded,
 
 void Vocabulary::find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const {
   if (prefixes_.empty() || folded.empty()) return;
-  std::uint64_t hash = next_hash(kFirstHash, folded[0]);
-  std::uint64_t lengths = lengths_[mixed(hash) % kLengthSlots];
-  if (folded.size() > 1) {
-    lengths |= lengths_[kLengthSlots + mixed(next_hash(hash, folded[1])) % kLengthSlots];
+  std::uint64_t hash = kFirstHash;
+  std::uint64_t lengths = 0;
+  const std::size_t start = std::min(folded.size(), kStart);
+  std::uint64_t start_hash = kFirstHash;
+  for (std::size_t i = 0; i < start; ++i) {
+    start_hash = next_hash(start_hash, folded[i]);
+    lengths |= lengths_[i * kLengthSlots + mixed(start_hash) % kLengthSlots];
   }
-  for (std::size_t size = 1; lengths >> std::min(size, kLongest) != 0; ++size) {
-    if ((lengths >> std::min(size, kLongest) & 1) != 0) append_wildcards(hash, folded, out);
-    if (size == folded.size() || size == longest_) return;
-    hash = next_hash(hash, folded[size]);
+  if (lengths == 0) return;
+  const std::size_t longest = std::min(folded.size(), longest_);
+  for (std::size_t size = 1; size <= longest; ++size) {
+    const std::uint64_t left = lengths >> std::min(size, kLongest);
+    if (left == 0) return;
+    hash = next_hash(hash, folded[size - 1]);
+    if ((left & 1) != 0) append_wildcards(hash, folded, out);
   }
 }
 

@@ -73,8 +73,8 @@ class Vocabulary {
 
   std::vector<std::uint32_t> wildcards_;
   std::vector<Prefix> prefixes_;  // a table with open addressing; `count` 0 is free
-  // By the hash of the first byte and of the first two bytes: which lengths of prefixes in bytes
-  // may begin so. Bit 63 is that length and all beyond.
+  // By how many bytes, up to four, and a hash of them: which lengths of prefixes in bytes may begin
+  // so. Bit 63 is that length and all beyond.
   std::vector<std::uint64_t> lengths_;
   std::size_t longest_ = 0;
 };

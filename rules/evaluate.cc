@@ -131,14 +131,22 @@ void Evaluation::find_words(const Vocabulary& vocabulary) {
   const std::vector<Word>& words = cut_->words();
   terms_.resize(words.size());
   const bool wildcards = vocabulary.has_wildcards();
+  // The tables of many rules do not fit the caches: what all words need is fetched at once.
+  hashes_.resize(words.size());
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    hashes_[i] = Vocabulary::hash(words[i].folded);
+    vocabulary.prefetch_filter(hashes_[i]);
+  }
+  for (const std::uint64_t hash : hashes_) {
+    if (vocabulary.may_hold(hash)) vocabulary.prefetch_slot(hash);
+  }
   // From the last word to the first, so that each list of places starts with the first.
   for (std::size_t i = words.size(); i-- > 0;) {
     const auto position = static_cast<std::uint32_t>(i);
     const Word& word = words[i];
-    const std::uint64_t hash = Vocabulary::hash(word.folded);
     terms_[i] = Vocabulary::kNone;
-    if (vocabulary.may_hold(hash)) {
-      terms_[i] = vocabulary.find(word.folded, hash);
+    if (vocabulary.may_hold(hashes_[i])) {
+      terms_[i] = vocabulary.find(word.folded, hashes_[i]);
       if (terms_[i] != Vocabulary::kNone) note(terms_[i], position);
     }
     if (!wildcards || (kinds_of(word.kind) & kWordAlone) == 0) continue;

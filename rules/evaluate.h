@@ -100,6 +100,7 @@ class Evaluation {
   std::vector<Place> pool_;
   std::vector<std::uint32_t> terms_;  // by position: the vocabulary id of the word there
   std::vector<std::uint32_t> present_;
+  std::vector<std::uint64_t> hashes_;  // by position
   std::vector<std::uint32_t> wildcards_;
   std::string folded_;  // the text without case, for atoms
   std::vector<Occurrence> left_;

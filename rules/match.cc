@@ -169,10 +169,11 @@ struct Matcher::Impl {
     }
   }
 
-  void add_candidate(std::uint32_t rule) {
+  void add_candidate(const RuleSet::Plan& plan, std::uint32_t rule) {
     if (seen[rule] == epoch) return;
     seen[rule] = epoch;
     candidates.push_back(rule);
+    __builtin_prefetch(plan.cells.data() + plan.rules[rule]);
   }
 
   void collect_candidates(const RuleSet::Plan& plan) {
@@ -183,11 +184,11 @@ struct Matcher::Impl {
     if (seen.size() < plan.rules.size()) seen.resize(plan.rules.size());
     candidates.clear();
     const Postings& postings = learnt.postings(plan);
-    for (const std::uint32_t rule : postings.always()) add_candidate(rule);
+    for (const std::uint32_t rule : postings.always()) add_candidate(plan, rule);
     for (const std::uint32_t key : evaluation.present()) {
       for (const Posting& posting : postings.of(key)) {
         if (posting.also != Posting::kNothing && !evaluation.may_have(posting.also)) continue;
-        add_candidate(posting.rule);
+        add_candidate(plan, posting.rule);
       }
     }
   }

@@ -149,6 +149,7 @@ RuleSet::Compiled RuleSet::compile(std::string_view yaml, std::string_view file)
     rules->brand_id_ = source.brand_id;
     rules->timezone_ = source.timezone;
     rules->open_hours_ = source.open_hours;
+    rules->rules_.reserve(source.rules.size());
     for (const RuleSource& rule : source.rules) rules->rules_.push_back(rule.rule);
     for (const RouteSource& route : source.routes) rules->routes_.push_back(route.route);
     rules->plan_ = std::make_unique<Plan>(std::move(plan));

@@ -39,6 +39,13 @@ class Vocabulary {
     return (filter_[(hash >> 6) & filter_mask_] >> (hash & 63) & 1) != 0;
   }
   std::uint32_t find(std::string_view folded, std::uint64_t hash) const;
+  // Fetches into the cache what may_hold() and find() will read.
+  void prefetch_filter(std::uint64_t hash) const {
+    __builtin_prefetch(&filter_[(hash >> 6) & filter_mask_]);
+  }
+  void prefetch_slot(std::uint64_t hash) const {
+    __builtin_prefetch(&slots_[(hash >> 32) & (slots_.size() - 1)]);
+  }
 
   // Appends the wildcards that match the word.
   void find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const;

@@ -71,7 +71,8 @@ std::vector<Alphabet> alphabets() {
   Alphabet arabic;
   arabic.share = 0.12;
   for (char32_t c = 0x0628; c < 0x063B; ++c) append(arabic.starts.emplace_back(), c);
-  for (const char32_t c : {U'\x0627', U'\x0648', U'\x064A'}) append(arabic.vowels.emplace_back(), c);
+  for (const char32_t c : {U'\x0627', U'\x0648', U'\x064A'})
+    append(arabic.vowels.emplace_back(), c);
   arabic.vowels.emplace_back();
   for (char32_t c = 0x0641; c < 0x0648; ++c) append(arabic.ends.emplace_back(), c);
   arabic.ends.emplace_back();
@@ -109,7 +110,7 @@ class Maker {
     for (const Alphabet& alphabet : alphabets_) words_.push_back(make_words(alphabet, random_));
     // The lowest rank of a rule's word: found by trial, so that about 1.5 rules match a mention.
     const double decades = std::log10(static_cast<double>(rules));
-    lowest_ = std::pow(10.0, 2.05 + 0.62 * (decades - 3));
+    lowest_ = std::pow(10.0, 2.08 + 1.16 * (decades - 3));
   }
 
   std::string text() {

@@ -155,33 +155,24 @@ class TopTable {
   std::uint64_t evaluations_ = 0;
 };
 
-// Where a rule's query stands in the file.
-Mark query_mark(const YamlNode& file, const Rule& rule) {
-  const auto query_of = [](const YamlNode& node) {
-    const YamlNode* const query = node.find("query");
-    return query != nullptr ? query->mark : node.mark;
+// Where the query of each rule stands in the file, by label.
+std::map<std::string, Mark> query_marks(const YamlNode& file) {
+  std::map<std::string, Mark> out;
+  const auto note = [&](const std::string& label, const YamlNode& rule) {
+    const YamlNode* const query = rule.find("query");
+    out[label] = query != nullptr ? query->mark : rule.mark;
   };
-  const auto section = [&] {
-    switch (rule.kind) {
-      case RuleKind::Brand:
-        return file.find("brand");
-      case RuleKind::Competitor:
-        return file.find("competitors");
-      case RuleKind::Theme:
-        return file.find("themes");
-      case RuleKind::Campaign:
-        return file.find("campaigns");
+  if (const YamlNode* brand = file.find("brand")) note("brand", *brand);
+  for (const auto& [section, prefix] : {std::pair("competitors", "competitor:"),
+                                        {"themes", "theme:"},
+                                        {"campaigns", "campaign:"}}) {
+    const YamlNode* const rules = file.find(section);
+    if (rules == nullptr) continue;
+    for (const YamlNode& rule : rules->items) {
+      if (const YamlNode* id = rule.find("id")) note(prefix + id->text, rule);
     }
-    return static_cast<const YamlNode*>(nullptr);
-  };
-  const YamlNode* const found = section();
-  if (found == nullptr) return {};
-  if (rule.kind == RuleKind::Brand) return query_of(*found);
-  for (const YamlNode& item : found->items) {
-    const YamlNode* const id = item.find("id");
-    if (id != nullptr && id->text == rule.id) return query_of(item);
   }
-  return found->mark;
+  return out;
 }
 
 }  // namespace
@@ -207,8 +198,8 @@ Exit rules_top(const TopCommand& command) {
   return measured->read.bad_lines == 0 ? Exit::Good : Exit::Input;
 }
 
-Result<SampleCosts> warn_of_costs(const std::string& file, std::string_view text,
-                                  const RuleSet& rules, const std::string& sample) {
+Result<SampleCosts> sample_costs(const std::string& file, std::string_view text,
+                                 const RuleSet& rules, const std::string& sample) {
   auto measured = measure(rules, sample);
   if (!measured) return std::unexpected(std::move(measured.error()));
   report_bad_lines(sample, measured->read);
@@ -223,6 +214,8 @@ Result<SampleCosts> warn_of_costs(const std::string& file, std::string_view text
     return out;
   }
   const auto yaml = parse_yaml(text, file);
+  std::map<std::string, Mark> marks;
+  if (yaml) marks = query_marks(*yaml);
   const std::vector<bool> wordless = needs_no_word(rules);
   for (std::size_t i = 0; i < rules.rules().size(); ++i) {
     const RuleCost& cost = costs.each[i];
@@ -231,21 +224,23 @@ Result<SampleCosts> warn_of_costs(const std::string& file, std::string_view text
     if (cost.evaluations == 0 || candidates <= RuleBudget::kCandidates ||
         cost.matches * 2 >= cost.candidates)
       continue;
-    ++out.warnings;
-    const char* const hint = wordless[i]
-                                 ? "it needs no word, so each mention is asked; add a word that "
-                                   "has to be there"
-                                 : "the words it needs are common; add a rarer one that has to be "
-                                   "there";
-    const Mark mark = yaml ? query_mark(*yaml, rules.rules()[i]) : Mark{};
-    fmt::print(
-        stderr, "{}\n",
-        at(file, mark,
-           fmt::format("warning: {}: a candidate for {:.1f} % of the sample (limit {:.0f} "
-                       "%), and {:.1f} % of those match: {}",
-                       rules.rules()[i].label, candidates * 100, RuleBudget::kCandidates * 100,
-                       share(cost.matches, cost.candidates) * 100, hint)));
+    const std::string& label = rules.rules()[i].label;
+    const char* const hint =
+        wordless[i] ? "it needs no word, so each mention is asked; add a word that has to be there"
+                    : "the words it needs are common; add a rarer one that has to be there";
+    out.warnings.push_back(
+        {.is_error = false,
+         .file = file,
+         .line = marks[label].line,
+         .column = marks[label].column,
+         .message = fmt::format("{}: a candidate for {:.1f} % of the sample (limit {:.0f} %), and "
+                                "{:.1f} % of those match: {}",
+                                label, candidates * 100, RuleBudget::kCandidates * 100,
+                                share(cost.matches, cost.candidates) * 100, hint)});
   }
+  std::ranges::sort(out.warnings, {}, [](const Diagnostic& diagnostic) {
+    return std::pair(diagnostic.line, diagnostic.column);
+  });
   return out;
 }
 

@@ -135,9 +135,13 @@ Exit rules_check(const RulesCommand& command) {
   const auto rules = compile(command, exit, text);
   if (!rules) return exit;
   if (!command.sample.empty()) {
-    const auto costs = warn_of_costs(command.rules, text, *rules, command.sample);
+    auto costs = sample_costs(command.rules, text, *rules, command.sample);
     if (!costs) return report(costs.error());
-    if (costs->bad_lines > 0 || (command.strict && costs->warnings > 0)) return Exit::Input;
+    for (Diagnostic& warning : costs->warnings) {
+      warning.is_error = command.strict;
+      fmt::print(stderr, "{}\n", format(warning));
+    }
+    if (costs->bad_lines > 0 || (command.strict && !costs->warnings.empty())) return Exit::Input;
   }
   fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules->rules().size(),
              rules->routes().size(), rules->version());

@@ -170,7 +170,7 @@ struct Matcher::Impl {
 
   void ask(const RuleSet::Plan& plan, std::uint32_t rule, std::optional<Time> time) {
     costs.candidate(rule);
-    if (!in_window(plan.rules[rule], time)) return;
+    if (!in_window(plan.rules[rule], time)) return costs.skip(rule);
     if (!costs.evaluate(rule, [&] { return evaluation.holds(plan.rules[rule].root); })) return;
     queried.push_back(rule);
     tag(plan, rule);

@@ -1,7 +1,5 @@
 #include "rules/rule_cost.h"
 
-#include <utility>
-
 #include "rules/plan.h"
 #include "rules/rule_set.h"
 
@@ -32,11 +30,27 @@ std::vector<bool> needs_no_word(const RuleSet& rules) {
   return out;
 }
 
+RuleCosts CostMeter::costs() const {
+  RuleCosts out = costs_;
+  for (std::size_t i = 0; i < out.each.size(); ++i) {
+    out.each[i].candidates = candidates_[i];
+    out.each[i].evaluations = candidates_[i] - skipped_[i];
+  }
+  return out;
+}
+
 RuleCosts CostMeter::take() {
-  RuleCosts fresh;
-  fresh.version = costs_.version;
-  fresh.each.resize(costs_.each.size());
-  return std::exchange(costs_, std::move(fresh));
+  RuleCosts out = costs();
+  clear();
+  return out;
+}
+
+void CostMeter::clear() {
+  const std::size_t size = costs_.each.size();
+  costs_.mentions = 0;
+  costs_.each.assign(size, {});
+  candidates_.assign(size, 0);
+  skipped_.assign(size, 0);
 }
 
 void CostMeter::begin(const RuleSet& rules) {
@@ -48,9 +62,9 @@ void CostMeter::begin(const RuleSet& rules) {
 }
 
 void CostMeter::restart(const RuleSet& rules) {
-  costs_ = {};
   costs_.version = rules.version();
   costs_.each.resize(rules.rules().size() + rules.routes().size());
+  clear();
   until_timed_ = next_gap();
   clock_takes_ = Clock::duration::max();
   for (int i = 0; i < 16; ++i) {

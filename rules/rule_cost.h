@@ -49,21 +49,24 @@ class CostMeter {
  public:
   static constexpr std::uint32_t kSample = 64;
 
-  const RuleCosts& costs() const { return costs_; }
+  std::uint64_t mentions() const { return costs_.mentions; }
+  RuleCosts costs() const;
   // Hands over what was counted so far, and counts from nothing.
   RuleCosts take();
   // Before the first mention; 1 times every mention.
   void time_one_in(std::uint32_t sample) { sample_ = sample; }
 
-  // The matcher says what it does: begin() with each mention, then of each rule or route.
+  // The matcher says what it does: begin() with each mention, then of each rule or route that it is
+  // a candidate, and that it is skipped or what its query says.
   void begin(const RuleSet& rules);
-  void candidate(std::size_t index) { ++costs_.each[index].candidates; }
+  void candidate(std::size_t index) { ++candidates_[index]; }
+  void skip(std::size_t index) { ++skipped_[index]; }
   template <class Holds>
   bool evaluate(std::size_t index, const Holds& holds) {
-    RuleCost& cost = costs_.each[index];
-    ++cost.evaluations;
-    const bool held = timed_ ? timed(cost, holds) : holds();
-    if (held) ++cost.matches;
+    if (timed_) [[unlikely]]
+      return timed(costs_.each[index], holds);
+    const bool held = holds();
+    if (held) ++costs_.each[index].matches;
     return held;
   }
 
@@ -72,7 +75,7 @@ class CostMeter {
   static constexpr std::chrono::microseconds kLong{50};
 
   template <class Holds>
-  bool timed(RuleCost& cost, const Holds& holds) {
+  [[gnu::cold, gnu::noinline]] bool timed(RuleCost& cost, const Holds& holds) {
     Clock::duration took{};
     const bool held = once(took, holds);
     if (took > kLong) {
@@ -81,6 +84,7 @@ class CostMeter {
       took = std::min(took, again);
     }
     if (took > clock_takes_) cost.time += (took - clock_takes_) * sample_;
+    if (held) ++cost.matches;
     return held;
   }
   template <class Holds>
@@ -91,9 +95,13 @@ class CostMeter {
     return held;
   }
   void restart(const RuleSet& rules);
+  void clear();
   std::uint32_t next_gap();
 
-  RuleCosts costs_;
+  RuleCosts costs_;  // without candidates and evaluations
+  // What is counted most stands apart: with many rules it is the cache that counting costs.
+  std::vector<std::uint64_t> candidates_;
+  std::vector<std::uint64_t> skipped_;
   Clock::duration clock_takes_{0};
   std::uint32_t sample_ = kSample;
   std::uint32_t until_timed_ = 1;

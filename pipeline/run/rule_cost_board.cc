@@ -133,7 +133,7 @@ std::vector<std::string> RuleCostBoard::warnings(std::chrono::steady_clock::time
 }
 
 void RuleCostTeller::tell(CostMeter& meter, RuleCostBoard& board) {
-  if (meter.costs().mentions == 0) return;
+  if (meter.mentions() == 0) return;
   const auto now = std::chrono::steady_clock::now();
   if (now - told_at_ < kEvery) return;
   told_at_ = now;

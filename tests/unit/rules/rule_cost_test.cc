@@ -52,7 +52,7 @@ TEST(CostMeter, CountsCandidatesEvaluationsAndMatchesOfRulesAndRoutes) {
     matcher.match(*rules, mention_of(text), {});
   }
 
-  const RuleCosts& costs = matcher.costs().costs();
+  const RuleCosts costs = matcher.costs().costs();
   EXPECT_EQ(costs.version, rules->version());
   EXPECT_EQ(costs.mentions, 5U);
   EXPECT_EQ(counts(*rules, costs, "brand"), "2 2 2");
@@ -71,7 +71,7 @@ TEST(CostMeter, BeginsAgainWithAnotherRuleSet) {
 
   matcher.match(*after, mention_of("acme"), {});
 
-  const RuleCosts& costs = matcher.costs().costs();
+  const RuleCosts costs = matcher.costs().costs();
   EXPECT_EQ(costs.version, after->version());
   EXPECT_EQ(costs.mentions, 1U);
   ASSERT_EQ(costs.each.size(), 1U);

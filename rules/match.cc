@@ -5,6 +5,7 @@
 #include "rules/plan.h"
 #include "rules/postings.h"
 #include "rules/questions.h"
+#include "rules/rule_cost.h"
 #include "rules/rule_set.h"
 
 namespace vigie {
@@ -127,6 +128,7 @@ struct Matcher::Impl {
   Facts facts;
   Evaluation evaluation;
   LearntPostings learnt;
+  CostMeter costs;
   std::vector<std::uint8_t> tags;         // by rule: 1 where it tags the mention, else 0
   std::vector<std::uint32_t> queried;     // rules whose query holds
   std::vector<std::uint32_t> candidates;  // each once, while `seen` holds its epoch
@@ -213,7 +215,9 @@ struct Matcher::Impl {
   }
 
   void ask(const RuleSet::Plan& plan, std::uint32_t rule, std::optional<Time> time) {
-    if (!evaluation.holds(plan.rules[rule]) || !in_window(plan, rule, time)) return;
+    costs.candidate(rule);
+    if (!in_window(plan, rule, time)) return costs.skip(rule);
+    if (!costs.evaluate(rule, [&] { return evaluation.holds(plan.rules[rule]); })) return;
     queried.push_back(rule);
     tag(plan, rule);
   }
@@ -272,12 +276,17 @@ Matcher::~Matcher() = default;
 Matcher::Matcher(Matcher&&) noexcept = default;
 Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 
+CostMeter& Matcher::costs() {
+  return impl_->costs;
+}
+
 const Verdict& Matcher::match(const RuleSet& rules, const Mention& mention,
                               const Options& options) {
   Impl& impl = *impl_;
   Verdict& verdict = impl.verdict;
   const RuleSet::Plan& plan = rules.plan();
   impl.clear();
+  impl.costs.begin(rules);
   impl.cut.cut(mention.text, mention.network);
   impl.collect_entities(mention);
   verdict.question = is_question(impl.cut, mention.lang);
@@ -291,7 +300,10 @@ const Verdict& Matcher::match(const RuleSet& rules, const Mention& mention,
   impl.match_rules(plan, mention);
   if (options.spans) impl.collect_spans(plan);
   for (std::uint32_t route = 0; route < plan.routes.size(); ++route) {
-    if (!impl.evaluation.holds(plan.routes[route])) continue;
+    const std::size_t cost = plan.rules.size() + route;
+    impl.costs.candidate(cost);
+    if (!impl.costs.evaluate(cost, [&] { return impl.evaluation.holds(plan.routes[route]); }))
+      continue;
     verdict.route = route;
     break;
   }

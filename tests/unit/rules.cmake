@@ -2,6 +2,7 @@ vigie_test(rules
   SOURCES unit/rules/query_test.cc unit/rules/rule_file_test.cc unit/rules/match_test.cc
     unit/rules/differential_test.cc rules/naive_matcher.cc rules/naive_text.cc rules/rule_generator.cc
     unit/rules/cases_test.cc unit/rules/language_test.cc rules/case_file.cc
+    unit/rules/rule_cost_test.cc unit/rules/rule_budget_test.cc unit/pipeline/backtest_test.cc
     unit/rules/fold_test.cc unit/rules/segments_test.cc unit/rules/words_test.cc unit/rules/words_conformance_test.cc
     unit/pipeline/route_test.cc
   DEPS vigie::rules vigie::route PkgConfig::RE2 ICU::uc)

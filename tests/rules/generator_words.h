@@ -6,7 +6,7 @@
 // What generated rules and mentions are made of: small, so that they meet.
 namespace vigie {
 
-using namespace std::string_view_literals;
+using std::string_view_literals::operator""sv;
 
 // Words of one piece, also in a wildcard.
 inline constexpr std::array kPlain = {

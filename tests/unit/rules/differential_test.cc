@@ -27,8 +27,8 @@ std::uint64_t seeds() {
 
 // One rule file with both opinions on it.
 struct Pair {
-  explicit Pair(GeneratedRules made) : made(std::move(made)), naive(this->made.rules) {
-    const RuleSet::Compiled compiled = RuleSet::compile(this->made.yaml, "generated.yaml");
+  explicit Pair(GeneratedRules both) : made(std::move(both)), naive(made.rules) {
+    const RuleSet::Compiled compiled = RuleSet::compile(made.yaml, "generated.yaml");
     rules = compiled.rules;
     for (const Diagnostic& diagnostic : compiled.diagnostics) {
       if (diagnostic.is_error) ADD_FAILURE() << format(diagnostic);

@@ -1,5 +1,6 @@
 // The manual for writers of rules is a test: every example in its tables, every file it shows and
 // every message it quotes.
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -52,8 +53,8 @@ Cells cells_of(std::string_view line) {
   return cells;
 }
 
-Manual read_manual() {
-  std::ifstream file(VIGIE_LANGUAGE);
+Manual read_manual(const std::filesystem::path& path) {
+  std::ifstream file(path);
   Manual manual;
   std::string table;
   bool in_yaml = false;
@@ -149,7 +150,7 @@ std::size_t run(const std::string& yaml, std::size_t line) {
 
 class LanguageManual : public ::testing::Test {
  protected:
-  const Manual manual_ = read_manual();
+  const Manual manual_ = read_manual(VIGIE_LANGUAGE);
   // The file that the examples of the tables belong to.
   const std::string base_ = manual_.files.at(1).text;
 
@@ -194,6 +195,13 @@ TEST_F(LanguageManual, EveryFileOnThePageIsGoodAndDoesWhatItSays) {
     const std::size_t cases = run(whole ? file.text : joined(base_, file.text), file.line);
     EXPECT_TRUE(cases > 0 || file.text == base_) << "line " << file.line << " has no example";
   }
+}
+
+TEST_F(LanguageManual, TheFileInTheReadmeIsGood) {
+  const Manual readme =
+      read_manual(std::filesystem::path(VIGIE_LANGUAGE).replace_filename("README.md"));
+  ASSERT_FALSE(readme.files.empty());
+  EXPECT_GT(run(readme.files[0].text, readme.files[0].line), 0U);
 }
 
 TEST_F(LanguageManual, EveryMistakeGetsTheMessageThatItSays) {

@@ -352,8 +352,8 @@ TEST(Bounds, WhatIsOverALimitIsRefusedByAMessageThatNamesTheLimit) {
             "r.yaml:1:1: error: more rules than the limit of 200000");
   EXPECT_EQ(first_error("routes:\n" + numbered("- {id: r%, when: a, queue: none}\n", 10'001)),
             "r.yaml:2:1: error: more routes than the limit of 10000");
-  EXPECT_EQ(first_error(file_with("a " + repeated("/b/ ", 5'001))),
-            "r.yaml:1:20026: error: more regexes than the limit of 5000");
+  EXPECT_EQ(first_error(file_with("a " + repeated("/b/ ", 10'001))),
+            "r.yaml:1:40026: error: more regexes than the limit of 10000");
   EXPECT_EQ(first_error(file_with(repeated("a", kMaxQueryBytes + 1))),
             "r.yaml:1:24: error: the query is longer than the limit of 1048576 bytes");
   EXPECT_EQ(first_error(file_with(repeated("(", 5'000) + "a" + repeated(")", 5'000))),
@@ -371,7 +371,7 @@ TEST(Bounds, RegexesThatExplodeElsewhereAreRefusedOrHarmless) {
   EXPECT_EQ(first_error(file_with("/(x{1000}){1000}/")),
             "r.yaml:1:24: error: no valid regex: invalid repetition size: {1000}");
   EXPECT_EQ(first_error(file_with("/\\pL{900}y/")),
-            "r.yaml:1:24: error: the regex needs more memory than the limit of 1048576 bytes");
+            "r.yaml:1:24: error: the regex needs more memory than the limit of 524288 bytes");
 }
 
 TEST(Bounds, YamlThatUnfoldsIsRefusedAtItsFirstAnchor) {

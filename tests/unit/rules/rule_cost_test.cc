@@ -56,7 +56,7 @@ TEST(CostMeter, CountsCandidatesEvaluationsAndMatchesOfRulesAndRoutes) {
   EXPECT_EQ(costs.version, rules->version());
   EXPECT_EQ(costs.mentions, 5U);
   EXPECT_EQ(counts(*rules, costs, "brand"), "2 2 2");
-  EXPECT_EQ(counts(*rules, costs, "theme:late").substr(2), "3 2");
+  EXPECT_EQ(counts(*rules, costs, "theme:late").substr(2), "2 2");
   EXPECT_EQ(counts(*rules, costs, "theme:big"), "5 5 0");
   EXPECT_EQ(counts(*rules, costs, "campaign:over"), "2 0 0");
   EXPECT_EQ(counts(*rules, costs, "route:first"), "5 5 2");

@@ -66,7 +66,8 @@ std::string reasons_json(const Delivery& delivery, bool denied) {
   return told == 0 ? std::string() : out;
 }
 
-// A form that a web page of another origin cannot send without asking first.
+}  // namespace
+
 bool is_json_type(std::string_view header) {
   std::string type(trimmed(header.substr(0, header.find(';'))));
   std::ranges::transform(type, type.begin(),
@@ -74,8 +75,6 @@ bool is_json_type(std::string_view header) {
   return type == "application/json" || type == "application/x-ndjson" ||
          type == "application/ndjson" || type == "application/jsonl";
 }
-
-}  // namespace
 
 Response answer_mentions(const Service& service, const Principal& who, const Request& request) {
   if (!service.parts.accept || !service.parts.read) {

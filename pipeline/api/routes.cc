@@ -43,6 +43,13 @@ constexpr RouteEntry kRoutes[] = {
     {"counters", "GET", "/api/v1/counters", Access::Read, RunsOn::Reader, kCounterParams,
      answer_counters},
     {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, {}, answer_rules},
+    {"rules_backtest",
+     "POST",
+     "/api/v1/rules/backtest",
+     Access::Read,
+     RunsOn::Reader,
+     {},
+     answer_backtest},
     {"mentions", "POST", "/api/v1/mentions", Access::Write, RunsOn::Writer, {}, answer_mentions},
 };
 

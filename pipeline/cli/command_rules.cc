@@ -7,6 +7,7 @@
 
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/report.h"
+#include "pipeline/cli/sample_costs.h"
 #include "pipeline/core/json.h"
 #include "pipeline/core/yaml.h"
 #include "pipeline/route/route.h"
@@ -133,6 +134,15 @@ Exit rules_check(const RulesCommand& command) {
   std::string text;
   const auto rules = compile(command, exit, text);
   if (!rules) return exit;
+  if (!command.sample.empty()) {
+    auto costs = sample_costs(command.rules, text, *rules, command.sample);
+    if (!costs) return report(costs.error());
+    for (Diagnostic& warning : costs->warnings) {
+      warning.is_error = command.strict;
+      fmt::print(stderr, "{}\n", format(warning));
+    }
+    if (costs->bad_lines > 0 || (command.strict && !costs->warnings.empty())) return Exit::Input;
+  }
   fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules->rules().size(),
              rules->routes().size(), rules->version());
   return Exit::Good;

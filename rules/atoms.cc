@@ -5,29 +5,30 @@
 #include <tuple>
 
 #include <re2/filtered_re2.h>
-#include <unicode/uchar.h>
 
 #include "rules/characters.h"
 
 namespace vigie {
 namespace {
 
-void append_utf8(std::string& out, char32_t c) {
+char* put_utf8(char* out, char32_t c) {
+  const auto tail = [c](int shift) { return static_cast<char>(0x80 | (c >> shift & 0x3F)); };
   if (c < 0x80) {
-    out += static_cast<char>(c);
+    *out++ = static_cast<char>(c);
   } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | (c >> 6));
-    out += static_cast<char>(0x80 | (c & 0x3F));
+    *out++ = static_cast<char>(0xC0 | c >> 6);
+    *out++ = tail(0);
   } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | (c >> 12));
-    out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
+    *out++ = static_cast<char>(0xE0 | c >> 12);
+    *out++ = tail(6);
+    *out++ = tail(0);
   } else {
-    out += static_cast<char>(0xF0 | (c >> 18));
-    out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-    out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
+    *out++ = static_cast<char>(0xF0 | c >> 18);
+    *out++ = tail(12);
+    *out++ = tail(6);
+    *out++ = tail(0);
   }
+  return out;
 }
 
 constexpr std::size_t kMostToChooseFrom = 200;
@@ -44,25 +45,22 @@ std::uint32_t bytes_at(std::string_view text, std::size_t at, std::uint32_t size
 }  // namespace
 
 void Atoms::fold_case(std::string_view text, std::string& out) {
-  out.clear();
-  const char* end = text.data() + text.size();
+  // A byte that is no part of a code point becomes three.
+  out.resize(3 * text.size());
+  char* to = out.data();
+  const char* const end = text.data() + text.size();
   for (const char* at = text.data(); at < end;) {
     const auto byte = static_cast<unsigned char>(*at);
     if (byte < 0x80) {
-      out += static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+      *to++ = static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
       ++at;
       continue;
     }
     const Decoded next = decode(at, end);
-    const auto folded = static_cast<char32_t>(
-        u_foldCase(static_cast<UChar32>(next.code_point), U_FOLD_CASE_DEFAULT));
-    if (folded == next.code_point && folded != kReplacement) {
-      out.append(at, next.size);
-    } else {
-      append_utf8(out, folded);
-    }
+    to = put_utf8(to, Characters::page(next.code_point).case_folded[next.code_point & 0xFF]);
     at += next.size;
   }
+  out.resize(static_cast<std::size_t>(to - out.data()));
 }
 
 // RE2 itself knows what a regex needs, as a tree over strings that it does not show. A set of these

@@ -267,6 +267,7 @@ const CharacterPage& Characters::make_page(std::size_t index) {
     character.flags = flags_of(c);
     fold_table.fill(c, character, page->fold_texts);
     character.plain = plain_of(c, character);
+    page->case_folded[i] = static_cast<char32_t>(u_foldCase(c, U_FOLD_CASE_DEFAULT));
   }
   const CharacterPage* expected = nullptr;
   // Two threads may build the same page; the first to publish wins and the other copy goes.

@@ -87,6 +87,7 @@ struct Character {
 // 256 consecutive code points, and the folded forms of those that have one of their own.
 struct CharacterPage {
   Character characters[256];
+  char32_t case_folded[256];  // by simple case folding
   std::string fold_texts;
 };
 

@@ -81,45 +81,6 @@ void add_once(std::vector<std::string>& list, std::string text) {
   if (!text.empty() && std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));
 }
 
-// How often the keys of a rule set were seen, and the postings that follow from it. They are chosen
-// anew after so many texts, ten times as many, and so on: a stream's first thousand tells nearly
-// all.
-class LearntPostings {
- public:
-  // Counts the keys of one more text of the set of this version.
-  void count(const std::string& version, const RuleSet::Plan& plan,
-             const std::vector<std::uint32_t>& present) {
-    if (version != version_) {
-      version_ = version;
-      seen_.assign(plan.vocabulary.size() + plan.atoms.size(), 0);
-      texts_ = 0;
-      next_ = kFirst;
-      postings_ = {};
-    }
-    for (const std::uint32_t key : present) ++seen_[key];
-    if (++texts_ < next_) return;
-    postings_ = choose_postings(plan, seen_, texts_);
-    next_ = next_ > kLast / 10 ? next_ + kLast : next_ * 10;
-    // Before a count can overflow, all are halved; what was is forgotten slowly.
-    if (texts_ < kLast * 100) return;
-    for (std::uint32_t& count : seen_) count /= 2;
-    texts_ /= 2;
-    next_ = texts_ + kLast;
-  }
-  const Postings& postings(const RuleSet::Plan& plan) const {
-    return postings_.empty() ? plan.postings : postings_;
-  }
-
- private:
-  static constexpr std::uint32_t kFirst = 500;
-  static constexpr std::uint32_t kLast = 1'000'000;
-  std::string version_;
-  std::vector<std::uint32_t> seen_;  // by key
-  std::uint32_t texts_ = 0;
-  std::uint32_t next_ = kFirst;
-  Postings postings_;
-};
-
 }  // namespace
 
 struct Matcher::Impl {
@@ -185,7 +146,7 @@ struct Matcher::Impl {
     }
     if (seen.size() < plan.rules.size()) seen.resize(plan.rules.size());
     candidates.clear();
-    const Postings& postings = learnt.postings(plan);
+    const Postings& postings = learnt.of(plan);
     for (const std::uint32_t rule : postings.always()) add_candidate(plan, rule);
     for (const std::uint32_t key : evaluation.present()) {
       for (const Posting& posting : postings.of(key)) {

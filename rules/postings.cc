@@ -191,4 +191,31 @@ Postings choose_postings(const RuleSet::Plan& plan, std::span<const std::uint32_
   return result;
 }
 
+void LearntPostings::count(const std::string& version, const RuleSet::Plan& plan,
+                           std::span<const std::uint32_t> present) {
+  constexpr std::uint32_t kFirst = 500;
+  constexpr std::uint32_t kStep = 1'000'000;
+  constexpr std::uint32_t kMost = 100 * kStep;
+  if (version != version_) {
+    version_ = version;
+    seen_.assign(plan.vocabulary.size() + plan.atoms.size(), 0);
+    texts_ = 0;
+    next_ = kFirst;
+    postings_ = {};
+  }
+  for (const std::uint32_t key : present) ++seen_[key];
+  if (++texts_ < next_) return;
+  postings_ = choose_postings(plan, seen_, texts_);
+  if (texts_ >= kMost) {
+    // What was long ago counts half.
+    for (std::uint32_t& count : seen_) count /= 2;
+    texts_ /= 2;
+  }
+  next_ = texts_ < kStep / 10 ? texts_ * 10 : texts_ + kStep;
+}
+
+const Postings& LearntPostings::of(const RuleSet::Plan& plan) const {
+  return postings_.empty() ? plan.postings : postings_;
+}
+
 }  // namespace vigie

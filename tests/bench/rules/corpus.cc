@@ -148,7 +148,7 @@ class Maker {
     language_ = some_language();
     const double kind = random_.uniform();
     if (kind < 0.05) return regex();
-    if (kind < 0.15) return boolean() + " -" + frequent();
+    if (kind < 0.15) return "(" + boolean() + ") -" + frequent();
     if (kind < 0.30) {
       return fmt::format("{} {}/{} {}", group(), random_.chance(0.3) ? "ONEAR" : "NEAR",
                          2 + random_.below(9), frequent_group());

@@ -39,7 +39,7 @@ bool is_sign_of_text(char32_t c) {
 
 // The RGI sequences of two code points or more, in UTF-8 and without variation selectors.
 const std::unordered_set<std::string>& sequences() {
-  static const std::unordered_set<std::string> set = [] {
+  static const std::unordered_set<std::string> kSequences = [] {
     std::unordered_set<std::string> strings;
     UErrorCode status = U_ZERO_ERROR;
     const USet* rgi = u_getBinaryPropertySet(UCHAR_RGI_EMOJI, &status);
@@ -56,7 +56,7 @@ const std::unordered_set<std::string>& sequences() {
     }
     return strings;
   }();
-  return set;
+  return kSequences;
 }
 
 }  // namespace

@@ -94,17 +94,17 @@ void print(std::string& out, const QueryNode& node) {
 }  // namespace
 
 const std::vector<std::string_view>& field_names() {
-  static const std::vector<std::string_view> names = {
+  static const std::vector<std::string_view> kNames = {
       "author", "to",   "mentions", "reply_to", "conversation", "network",
       "kind",   "lang", "country",  "city",     "url",          "site",
       "is",     "has",  "theme",    "campaign", "competitor",   "exact"};
-  return names;
+  return kNames;
 }
 
 const std::vector<std::string_view>& number_names() {
-  static const std::vector<std::string_view> names = {"followers", "likes", "replies",
+  static const std::vector<std::string_view> kNames = {"followers", "likes", "replies",
                                                       "shares",    "views", "clicks"};
-  return names;
+  return kNames;
 }
 
 std::string print_query(const QueryNode& node) {

@@ -167,12 +167,12 @@ class Reader {
   // The items of a list; none, with an error, where it is something else. No value is an empty
   // list.
   const std::vector<YamlNode>& items(const YamlNode& node, std::string_view what) {
-    static const std::vector<YamlNode> none;
+    static const std::vector<YamlNode> kNone;
     if (node.type == YamlNode::Type::List) return node.items;
     if (node.type != YamlNode::Type::Null) {
       diagnostics_.error(node.mark, fmt::format("{}: expected a list", what));
     }
-    return none;
+    return kNone;
   }
 
   // The text of `key`, or nullptr, with an error, where it is missing or no text.

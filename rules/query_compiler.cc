@@ -243,7 +243,7 @@ QueryCompiler::Cells QueryCompiler::word(const QueryNode& query) {
                      text.substr(words.front().begin, words.back().end - words.front().begin))});
   }
   if (words.size() == 1) return term(query, words[0].folded, words[0].kind, false);
-  const Cells as_phrase = phrase(query, text, false);
+  Cells as_phrase = phrase(query, text, false);
   cut_.cut("#" + text, "");
   const std::vector<Word>& tag = cut_.words();
   if (tag.size() != 1 || tag[0].kind != WordKind::Hashtag || tag[0].end != text.size() + 1)
@@ -309,6 +309,7 @@ std::vector<std::vector<QueryCompiler::PhraseWord>> QueryCompiler::readings(std:
     if (handles > most) result.clear();
     most = handles;
     std::vector<PhraseWord> reading;
+    reading.reserve(words.size());
     for (const Word& word : words) {
       reading.push_back(
           {word.kind, text.substr(word.begin, word.end - word.begin), std::string(word.folded)});

@@ -3,20 +3,17 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
 #include <thread>
 
 #include <fmt/format.h>
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include "connectors/registry.h"
 #include "connectors/webhook/webhook.h"
 #include "pipeline/cli/author_secret.h"
+#include "pipeline/cli/housekeeping.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
 #include "pipeline/run/alerting.h"
@@ -36,7 +33,8 @@ using std::chrono::seconds;
 
 constexpr milliseconds kStationWait{100};
 constexpr milliseconds kRestartPause{1000};
-constexpr milliseconds kTickAfter{5000};
+constexpr milliseconds kRulesEvery{200};
+constexpr milliseconds kHouseEvery{1000};
 
 SurgeOptions surge_options(const SurgeConfig& config) {
   const auto whole_minutes = [](milliseconds length) {
@@ -74,24 +72,6 @@ Result<Delivery> read_delivery(std::string_view body, const Grant& grant) {
         {error.index, std::move(error.message), std::move(error.bytes), denied});
   }
   return delivery;
-}
-
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    if (end > 0) lines.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
-std::uint64_t resident_bytes() {
-  std::ifstream stream("/proc/self/statm");
-  std::uint64_t total = 0;
-  std::uint64_t resident = 0;
-  stream >> total >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace
@@ -149,13 +129,13 @@ struct Service::Impl {
   std::unique_ptr<EventLog> log;
   std::unique_ptr<Ingest> ingest;
   std::unique_ptr<View> view;
+  std::unique_ptr<Housekeeping> house;
   std::unique_ptr<ApiServer> api;
   std::vector<std::unique_ptr<ConnectorRunner>> connectors;
 
   mutable std::mutex mutex;
   std::condition_variable woken;
   std::optional<Error> failed;  // guarded by mutex
-  std::string rules_trouble;    // guarded by mutex: why the file in place is not in force
   bool reload_asked = false;    // guarded by mutex
   std::atomic<bool> worker_runs{false};
 
@@ -174,8 +154,6 @@ struct Service::Impl {
   void run_alerting();
   void run_view();
   void keep_house();
-  void watch_rules(bool asked, prometheus::Family<prometheus::Gauge>& info,
-                   prometheus::Family<prometheus::Counter>& reloads);
   Readiness readiness() const;
   Result<Accepted> accept(Delivery delivery);
 };
@@ -322,7 +300,8 @@ Readiness Service::Impl::readiness() const {
   // A bad rule file leaves the old set in force, so the service goes on being ready; the check
   // tells of it.
   const std::lock_guard lock(mutex);
-  out.checks.emplace_back("rules", rules_trouble.empty() ? "ok" : "old set kept: " + rules_trouble);
+  const std::string trouble = house->rules_trouble();
+  out.checks.emplace_back("rules", trouble.empty() ? "ok" : "old set kept: " + trouble);
   return out;
 }
 
@@ -389,84 +368,19 @@ void Service::Impl::run_view() {
   }
 }
 
-void Service::Impl::watch_rules(bool asked, prometheus::Family<prometheus::Gauge>& rules_info,
-                                prometheus::Family<prometheus::Counter>& reloads) {
-  const std::string before = rules->current()->version();
-  auto reloaded = rules->reload(asked);
-  std::string trouble;
-  if (!reloaded) {
-    trouble = reloaded.error().message;
-    const std::lock_guard lock(mutex);
-    if (trouble == rules_trouble && !asked) return;
-  }
-  if (!reloaded) {
-    for (const std::string& line : lines_of(trouble)) {
-      spdlog::error("rules result=refused version={} error=\"{}\"", before, line);
-    }
-    reloads.Add({{"result", "refused"}}).Increment();
-  } else if (*reloaded == RulesSource::Reload::Changed) {
-    const std::string after = rules->current()->version();
-    spdlog::info("rules result=changed from={} to={}", before, after);
-    for (const std::string& warning : rules->warnings()) spdlog::warn("{}", warning);
-    reloads.Add({{"result", "changed"}}).Increment();
-    rules_info.Remove(&rules_info.Add({{"version", before}}));
-    rules_info.Add({{"version", after}}).Set(1);
-  } else if (asked) {
-    spdlog::info("rules result=unchanged version={}", before);
-    reloads.Add({{"result", "unchanged"}}).Increment();
-  }
-  const std::lock_guard lock(mutex);
-  // A file that stays bad is told once, not every second; one that was put right is forgiven.
-  if (!reloaded || *reloaded != RulesSource::Reload::Unchanged) rules_trouble = trouble;
-}
-
-// Ticks, the rule file, and gauges that nobody else owns; once a second.
 void Service::Impl::keep_house() {
-  const auto gauge = [this](const char* metric, const char* help) -> prometheus::Gauge& {
-    return prometheus::BuildGauge().Name(metric).Help(help).Register(registry).Add({});
-  };
-  prometheus::Gauge& disk = gauge("vigie_store_disk_bytes", "Bytes of the stores on disk");
-  prometheus::Gauge& memory = gauge("vigie_store_memory_bytes", "Bytes of the stores in memory");
-  prometheus::Gauge& resident = gauge("vigie_process_resident_bytes", "Resident memory");
-  auto& firing = prometheus::BuildGauge()
-                     .Name("vigie_alerts_firing")
-                     .Help("Alerts that fire now")
-                     .Register(registry);
-  auto& rules_info = prometheus::BuildGauge()
-                         .Name("vigie_rules_info")
-                         .Help("1 for the version of the rule set in force")
-                         .Register(registry);
-  auto& reloads = prometheus::BuildCounter()
-                      .Name("vigie_rules_reloads_total")
-                      .Help("Readings of the rule file that were asked for or found a change")
-                      .Register(registry);
-  rules_info.Add({{"version", rules->current()->version()}}).Set(1);
-  for (const char* result : {"changed", "unchanged", "refused"}) reloads.Add({{"result", result}});
-  const bool ticks = roles.ingest && std::ranges::none_of(config.connectors, brings_its_time);
-  while (sleep(milliseconds{1000})) {
+  auto tidied = std::chrono::steady_clock::now();
+  while (sleep(kRulesEvery)) {
     bool asked = false;
     {
       const std::lock_guard lock(mutex);
       asked = std::exchange(reload_asked, false);
     }
-    watch_rules(asked, rules_info, reloads);
-    for (const std::string& warning : costs->warnings(std::chrono::steady_clock::now())) {
-      spdlog::warn("{}", warning);
-    }
-    if (ticks) {
-      auto ticked = ingest->tick(kTickAfter);
-      if (!ticked && !stopping) spdlog::warn("tick error=\"{}\"", ticked.error().message);
-    }
-    disk.Set(
-        static_cast<double>(store->disk_bytes() + (view_store ? view_store->disk_bytes() : 0)));
-    memory.Set(
-        static_cast<double>(store->memory_bytes() + (view_store ? view_store->memory_bytes() : 0)));
-    resident.Set(static_cast<double>(resident_bytes()));
-    if (!view) continue;
-    for (const AlertBook::Count& count : view->alerts().counts()) {
-      if (count.state != AlertState::Firing) continue;
-      firing.Add({{"kind", std::string(name(count.kind))}}).Set(static_cast<double>(count.alerts));
-    }
+    house->look_at_rules(asked);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - tidied < kHouseEvery) continue;
+    tidied = now;
+    house->tidy_up();
   }
 }
 
@@ -507,6 +421,17 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
     auto view = View::open(*self.log, self.view_state(), self.registry, std::move(options));
     if (!view) return std::unexpected(std::move(view.error()));
     self.view = std::move(*view);
+  }
+  const bool ticks = roles.ingest && std::ranges::none_of(config.connectors, brings_its_time);
+  self.house = std::make_unique<Housekeeping>(
+      Housekeeping::Parts{.rules = *self.rules,
+                          .costs = *self.costs,
+                          .store = *self.store,
+                          .view_store = self.view_store.get(),
+                          .ticks = ticks ? self.ingest.get() : nullptr,
+                          .view = self.view.get()},
+      self.registry);
+  if (roles.view) {
     auto started = self.start_api();
     if (!started) return std::unexpected(std::move(started.error()));
     self.threads.emplace_back([&self] { self.run_view(); });
@@ -533,6 +458,7 @@ void Service::stop() {
   self.threads.clear();
   self.connectors.clear();
   self.api.reset();
+  self.house.reset();
   self.view.reset();
   self.ingest.reset();
   self.log.reset();

@@ -11,6 +11,7 @@ namespace vigie {
 namespace {
 
 constexpr std::chrono::seconds kOverlap{60};
+constexpr std::chrono::seconds kStampSettles{2};
 
 Error errors_of(const std::vector<Diagnostic>& diagnostics) {
   std::string message;
@@ -64,6 +65,15 @@ std::vector<std::string> RulesSource::warnings() const {
 }
 
 Result<RulesSource::Reload> RulesSource::reload(bool force) {
+  // Taken before the text, so that what is written meanwhile has another one.
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(file_, unknown);
+  const auto written = std::filesystem::last_write_time(file_, unknown);
+  const bool same = !unknown && loaded_text_ && loaded_stamp_ == std::pair(size, written);
+  // File systems tell times apart only so finely: a file that was just written may change again.
+  const auto age = std::filesystem::file_time_type::clock::now() - written;
+  if (same && !force && age > kStampSettles) return Reload::Unchanged;
+  loaded_stamp_.emplace(size, written);
   auto text = read_file(file_);
   if (!text) {
     // When it is there again it is news, even with the text it had.

@@ -29,8 +29,8 @@ class RulesSource {
 
   // SameVersion: the text was read, and its rules are those in force.
   enum class Reload : unsigned char { Unchanged, SameVersion, Changed };
-  // Reads the file again when it is not as it was (Unchanged); `force` reads it anyway. A failure
-  // keeps the old set.
+  // Reads the file again when it is not as it was (Unchanged); `force` reads it anyway. Costs next
+  // to nothing while size and time of the file stay what they were. A failure keeps the old set.
   Result<Reload> reload(bool force);
 
   // Warnings of the last load that succeeded.
@@ -42,6 +42,8 @@ class RulesSource {
 
   const std::filesystem::path file_;
   std::optional<std::string> loaded_text_;  // what was last tried, good or bad
+  // Size and time of the file when that was read.
+  std::optional<std::pair<std::uintmax_t, std::filesystem::file_time_type>> loaded_stamp_;
   mutable std::mutex mutex_;
   std::shared_ptr<const RuleSet> current_;            // guarded by mutex_
   std::shared_ptr<const RuleSet> outgoing_;           // guarded by mutex_

@@ -11,6 +11,7 @@
 #include <map>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "pipeline/core/bytes.h"
 
@@ -82,15 +83,16 @@ std::optional<CounterKey> parse_counter_key(std::string_view key) {
   parsed.partition = Partition{bytes.fixed<std::uint16_t>()};
   const auto dimension = bytes.fixed<std::uint8_t>();
   parsed.series.id = bytes.text();
-  parsed.granularity = static_cast<Granularity>(bytes.fixed<char>());
+  const auto granularity = bytes.fixed<std::uint8_t>();
   parsed.bucket = static_cast<std::int32_t>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
-  const bool granular =
-      parsed.granularity == Granularity::Minute || parsed.granularity == Granularity::Hour;
+  const bool granular = granularity == std::to_underlying(Granularity::Minute) ||
+                        granularity == std::to_underlying(Granularity::Hour);
   if (!bytes.ok() || !bytes.at_end() || dimension == 0 || dimension >= kDimensions.size() ||
       !granular) {
     return std::nullopt;
   }
   parsed.series.dimension = static_cast<Dimension>(dimension);
+  parsed.granularity = static_cast<Granularity>(granularity);
   return parsed;
 }
 

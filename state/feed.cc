@@ -13,7 +13,7 @@ namespace {
 using Positions = std::vector<std::pair<std::int32_t, Offset>>;
 
 // Longer texts are not ids of ours: a topic with this many partitions does not exist.
-constexpr std::size_t kMaxIdBytes = 32 * 1024;
+constexpr std::size_t kMaxIdBytes = std::size_t{32} * 1024;
 
 Offset position(const Positions& positions, std::int32_t partition) {
   const auto at = std::ranges::lower_bound(positions, partition, {}, &Positions::value_type::first);

@@ -160,7 +160,7 @@ struct Store::Impl {
     // memtable's skip list.
     family.memtable_prefix_bloom_size_ratio = 0.05;
     family.memtable_whole_key_filtering = true;
-    family.periodic_compaction_seconds = 6 * 3600;
+    family.periodic_compaction_seconds = std::uint64_t{6} * 3600;
     if (options.drop && (space == Space::Ledger || space == Space::Counters ||
                          space == Space::Authors || space == Space::Latest)) {
       filters[index(space)] = std::make_unique<DropFilter>(space, options.drop);

@@ -44,7 +44,10 @@ std::optional<Cursor> parse_cursor(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (i > 0 && (at == end || *at++ != ':')) return std::nullopt;
+    if (i > 0) {
+      if (at == end || *at != ':') return std::nullopt;
+      ++at;
+    }
     const auto [stop, code] = std::from_chars(at, end, parts[i]);
     if (code != std::errc{}) return std::nullopt;
     at = stop;

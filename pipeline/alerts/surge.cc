@@ -67,10 +67,14 @@ double poisson_tail(std::int64_t x, double m) {
   double term = std::exp(n * std::log(m) - m - log_factorial(x));
   double sum = 0;
   if (upper) {
-    for (double i = n; term > sum * 1e-17; i += 1, term *= m / i) sum += term;
+    for (double i = n; term > sum * 1e-17;) {
+      sum += term;
+      i += 1;
+      term *= m / i;
+    }
     return std::min(sum, 1.0);
   }
-  for (double i = n; i >= 1 && term > 0; i -= 1) sum += term *= i / m;
+  for (std::int64_t i = x; i >= 1 && term > 0; --i) sum += term *= static_cast<double>(i) / m;
   return std::clamp(1 - sum, 0.0, 1.0);
 }
 

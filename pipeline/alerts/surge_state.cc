@@ -10,7 +10,7 @@ namespace {
 // of our making and would never leave.
 constexpr std::int64_t kAhead = 60;
 // Minutes that a worker keeps, and so the most that a merged cut has to.
-constexpr std::int64_t kMinutesTold = 25 * 60;
+constexpr std::int64_t kMinutesTold = std::int64_t{25} * 60;
 
 }  // namespace
 

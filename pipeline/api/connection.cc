@@ -269,7 +269,7 @@ asio::awaitable<void> serve_stream(Held<Stream> c, std::shared_ptr<Job> job,
     refused = problem(full);
   }
   if (refused || head) {
-    Response response = std::move(refused).value_or(Response{});
+    Response response = refused ? std::move(*refused) : Response{};
     if (!refused) response.content_type = "text/event-stream";
     note(server, job->route->name, response.status, since);
     [[maybe_unused]] const bool sent =
@@ -279,7 +279,7 @@ asio::awaitable<void> serve_stream(Held<Stream> c, std::shared_ptr<Job> job,
 
   note(server, job->route->name, 200, since);
   auto executor = c->stream.get_executor();
-  std::weak_ptr<Connection<Stream>> weak = c;
+  const std::weak_ptr<Connection<Stream>> weak = c;
   auto waker = std::make_shared<Waker>([executor, weak] {
     asio::post(executor, [weak] {
       if (const auto held = weak.lock()) held->timer.cancel();
@@ -298,7 +298,7 @@ asio::awaitable<void> serve_stream(Held<Stream> c, std::shared_ptr<Job> job,
     server.stream_clients.fetch_sub(1);
     co_return;
   }
-  asio::co_spawn(executor, watch<Stream>(c), [](std::exception_ptr error) {
+  asio::co_spawn(executor, watch<Stream>(c), [](const std::exception_ptr& error) {
     if (error) std::terminate();
   });
   co_await follow<Stream>(c, std::move(waker), &feed, std::move(after));
@@ -447,7 +447,7 @@ asio::awaitable<void> serve(Held<Stream> c) {
 template <class Stream>
 void start(ServerState& server, Stream stream) {
   auto connection = std::make_shared<Connection<Stream>>(server, std::move(stream));
-  std::weak_ptr<Connection<Stream>> weak = connection;
+  const std::weak_ptr<Connection<Stream>> weak = connection;
   auto executor = connection->stream.get_executor();
   {
     const std::lock_guard lock(server.mutex);
@@ -461,9 +461,10 @@ void start(ServerState& server, Stream stream) {
       });
     });
   }
-  asio::co_spawn(executor, serve<Stream>(std::move(connection)), [](std::exception_ptr error) {
-    if (error) std::terminate();
-  });
+  asio::co_spawn(executor, serve<Stream>(std::move(connection)),
+                 [](const std::exception_ptr& error) {
+                   if (error) std::terminate();
+                 });
 }
 
 asio::awaitable<void> refuse(Held<Plain> c) {
@@ -505,7 +506,7 @@ void turn_away(ServerState& server, tcp::socket socket) {
   auto connection = std::make_shared<Connection<Plain>>(server, Plain(std::move(socket)));
   connection->extra = true;
   auto executor = connection->stream.get_executor();
-  asio::co_spawn(executor, refuse(std::move(connection)), [](std::exception_ptr error) {
+  asio::co_spawn(executor, refuse(std::move(connection)), [](const std::exception_ptr& error) {
     if (error) std::terminate();
   });
 }

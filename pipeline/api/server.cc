@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -31,7 +32,7 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 
 Result<asio::ip::address> parse_address(const std::string& text) {
   boost::system::error_code error;
-  const asio::ip::address address =
+  asio::ip::address address =
       asio::ip::make_address(text == "localhost" ? "127.0.0.1" : text, error);
   if (error) return fail(Code::Invalid, "api: address: expected an IP address: " + text);
   return address;
@@ -62,12 +63,12 @@ Result<asio::ssl::context> make_tls(const ApiOptions& options) {
   asio::ssl::context context(asio::ssl::context::tls_server);
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   boost::system::error_code error;
-  context.use_certificate_chain_file(options.tls_certificate_file, error);
+  std::ignore = context.use_certificate_chain_file(options.tls_certificate_file, error);
   if (error) {
     return fail(Code::Invalid,
                 "api: certificate " + options.tls_certificate_file + ": " + error.message());
   }
-  context.use_private_key_file(options.tls_key_file, asio::ssl::context::pem, error);
+  std::ignore = context.use_private_key_file(options.tls_key_file, asio::ssl::context::pem, error);
   if (error) {
     return fail(Code::Invalid, "api: key " + options.tls_key_file + ": " + error.message());
   }
@@ -82,10 +83,10 @@ Result<tcp::acceptor> listen(asio::io_context& io, const asio::ip::address& addr
   const tcp::endpoint endpoint(address, port);
   tcp::acceptor acceptor(io);
   boost::system::error_code error;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  std::ignore = acceptor.open(endpoint.protocol(), error);
+  if (!error) std::ignore = acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) std::ignore = acceptor.bind(endpoint, error);
+  if (!error) std::ignore = acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) {
     return fail(Code::Unavailable, fmt::format("api: listen on {} port {}: {}", address.to_string(),
                                                port, error.message()));
@@ -97,7 +98,7 @@ Result<tcp::acceptor> listen(asio::io_context& io, const asio::ip::address& addr
 asio::awaitable<void> accept_all(ServerState* server, tcp::acceptor* acceptor) {
   asio::steady_timer pause(acceptor->get_executor());
   while (!server->stopping) {
-    asio::strand<asio::io_context::executor_type> strand = asio::make_strand(server->io);
+    const asio::strand<asio::io_context::executor_type> strand = asio::make_strand(server->io);
     auto [error, socket] = co_await acceptor->async_accept(strand, kToken);
     if (error == asio::error::operation_aborted || !acceptor->is_open()) co_return;
     if (error) {
@@ -107,7 +108,7 @@ asio::awaitable<void> accept_all(ServerState* server, tcp::acceptor* acceptor) {
       continue;
     }
     boost::system::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
+    std::ignore = socket.set_option(tcp::no_delay(true), ignored);
     std::size_t live = 0;
     {
       const std::lock_guard lock(server->mutex);
@@ -137,6 +138,7 @@ struct ApiServer::Impl {
 
 ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+// NOLINTNEXTLINE(bugprone-exception-escape): without locks or memory nothing can be stopped
 ApiServer::~ApiServer() {
   stop();
 }
@@ -165,7 +167,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ApiOptions options, ApiParts
   impl->port = acceptor->local_endpoint().port();
   impl->acceptor.emplace(std::move(*acceptor));
   asio::co_spawn(impl->state.io, accept_all(&impl->state, &*impl->acceptor),
-                 [](std::exception_ptr error) {
+                 [](const std::exception_ptr& error) {
                    if (error) std::terminate();
                  });
   for (int i = 0; i < 2; ++i) {
@@ -188,7 +190,7 @@ void ApiServer::stop() {
   state.stopping = true;
   asio::post(state.io, [this] {
     boost::system::error_code ignored;
-    impl_->acceptor->close(ignored);
+    std::ignore = impl_->acceptor->close(ignored);
   });
   {
     std::unique_lock lock(state.mutex);

@@ -141,7 +141,7 @@ std::shared_ptr<const RuleSet> rules_in(const std::string& file, Exit& exit) {
     exit = report(source.error());
     return nullptr;
   }
-  for (const std::string& warning : (*source)->warnings()) fmt::print(stderr, "{}\n", warning);
+  for (const std::string& warning : (*source)->warnings()) say(warning + "\n");
   return (*source)->current();
 }
 

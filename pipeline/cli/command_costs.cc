@@ -207,10 +207,8 @@ Result<SampleCosts> sample_costs(const std::string& file, std::string_view text,
   out.bad_lines = measured->read.bad_lines;
   const RuleCosts& costs = measured->costs;
   if (costs.mentions < RuleBudget::kMentions) {
-    fmt::print(stderr,
-               "{}: holds {} mentions to match; {} are needed to tell what a rule "
-               "costs\n",
-               sample, costs.mentions, RuleBudget::kMentions);
+    say(fmt::format("{}: holds {} mentions to match; {} are needed to tell what a rule costs\n",
+                    sample, costs.mentions, RuleBudget::kMentions));
     return out;
   }
   const auto yaml = parse_yaml(text, file);

@@ -100,7 +100,7 @@ Exit replay(const ReplayCommand& command) {
   auto rules = RulesSource::open(command.rules);
   if (!rules) return report(rules.error());
   run.rules = (*rules)->current();
-  for (const std::string& warning : (*rules)->warnings()) fmt::print(stderr, "{}\n", warning);
+  for (const std::string& warning : (*rules)->warnings()) say(warning + "\n");
 
   const HeldSignals signals;
   const ScratchDirectory scratch;

@@ -227,12 +227,12 @@ ConfigSection ConfigSection::section(std::string_view key,
 }
 
 const std::vector<YamlNode>& ConfigSection::list(std::string_view key) const {
-  static const std::vector<YamlNode> none;
+  static const std::vector<YamlNode> kNone;
   const YamlNode* node = find(key);
-  if (node == nullptr) return none;
+  if (node == nullptr) return kNone;
   if (node->type != YamlNode::Type::List) {
     refuse_value(*node, key, "a list");
-    return none;
+    return kNone;
   }
   return node->items;
 }

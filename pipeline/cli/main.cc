@@ -168,9 +168,7 @@ void add_data(CLI::App& app, Commands& commands, Exit& exit) {
   list->callback([&] { exit = connectors_list(); });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int answer(int argc, char** argv) {
   CLI::App app{
       "Vigie listens to social networks for a brand: it tags mentions, routes them to two "
       "queues and counts them exactly.",
@@ -187,16 +185,26 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const auto unknown = error.get_exit_code() == 0 ? std::nullopt : unknown_command(app);
     if (unknown) {
-      fmt::print(stderr, "vigie: {}\nRun with --help for more information.\n", *unknown);
+      say(fmt::format("vigie: {}\nRun with --help for more information.\n", *unknown));
       return static_cast<int>(vigie::Exit::Usage);
     }
     if (app.exit(error) != 0) return static_cast<int>(vigie::Exit::Usage);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "vigie: {}\n", error.what());
-    return static_cast<int>(vigie::Exit::Environment);
   }
   // A command that failed for its surroundings has said so.
   if (exit == Exit::Environment) return static_cast<int>(exit);
   if (auto written = flush_output(); !written) return static_cast<int>(report(written.error()));
   return static_cast<int>(exit);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return answer(argc, argv);
+  } catch (const std::exception& error) {
+    say("vigie: ");
+    say(error.what());
+    say("\n");
+    return static_cast<int>(vigie::Exit::Environment);
+  }
 }

@@ -63,10 +63,10 @@ Result<MentionFileRead> read_mention_file(const std::string& path,
 }
 
 void report_bad_lines(const std::string& path, const MentionFileRead& read) {
-  for (const std::string& line : read.first_bad) fmt::print(stderr, "{}: {}\n", path, line);
+  for (const std::string& line : read.first_bad) say(fmt::format("{}: {}\n", path, line));
   if (read.bad_lines > read.first_bad.size()) {
-    fmt::print(stderr, "{}: {} more lines are no mentions\n", path,
-               read.bad_lines - read.first_bad.size());
+    say(fmt::format("{}: {} more lines are no mentions\n", path,
+                    read.bad_lines - read.first_bad.size()));
   }
 }
 

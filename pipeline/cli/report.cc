@@ -4,14 +4,19 @@
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 namespace vigie {
 
+void say(std::string_view text) {
+  std::ignore = std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 Exit report(const Error& error) {
-  fmt::print(stderr, "vigie: {}\n", error.message);
+  say(fmt::format("vigie: {}\n", error.message));
   switch (error.code) {
     case Code::Invalid:
     case Code::NotFound:
@@ -40,7 +45,7 @@ Progress::Progress(std::string_view unit, std::uint64_t total)
       drawn_at_(begun_) {}
 
 Progress::~Progress() {
-  if (drawn_) fmt::print(stderr, "\n");
+  if (drawn_) say("\n");
 }
 
 void Progress::at(std::uint64_t done) {
@@ -52,13 +57,13 @@ void Progress::at(std::uint64_t done) {
   const double seconds = std::chrono::duration<double>(now - begun_).count();
   const double rate = static_cast<double>(done) / std::max(seconds, 0.001);
   if (total_ == 0) {
-    fmt::print(stderr, "\r{} {} ({:.0f}/s)   ", done, unit_, rate);
+    say(fmt::format("\r{} {} ({:.0f}/s)   ", done, unit_, rate));
     return;
   }
   const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
   const auto filled = static_cast<std::size_t>(part * 30);
-  fmt::print(stderr, "\r[{:<30}] {:3.0f} % {} {} ({:.0f}/s)   ", std::string(filled, '#'),
-             part * 100, done, unit_, rate);
+  say(fmt::format("\r[{:<30}] {:3.0f} % {} {} ({:.0f}/s)   ", std::string(filled, '#'), part * 100,
+                  done, unit_, rate));
 }
 
 }  // namespace vigie

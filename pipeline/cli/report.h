@@ -9,6 +9,10 @@
 
 namespace vigie {
 
+// Prints on the standard error. What cannot be written there is lost, for there is no other place
+// to say it: a command goes on, and its exit code tells how it ended.
+void say(std::string_view text);
+
 // Prints "vigie: message" on the standard error; the exit code that goes with the failure.
 Exit report(const Error& error);
 

@@ -209,6 +209,7 @@ void read_enum(Fields& fields, std::string_view field, element value, Parse pars
   if (value.get(text) != simdjson::SUCCESS) return fields.expect(field, "a string", value);
   const auto parsed = parse(text);
   if (!parsed) return fields.say(fmt::format("{}: unknown \"{}\"", field, text.substr(0, 64)));
+  // NOLINTNEXTLINE(bugprone-optional-value-conversion): only some fields are optional
   out = *parsed;
 }
 

@@ -17,6 +17,17 @@ void put_place(std::string& out, const LogPlace& place) {
   put_fixed(out, static_cast<std::uint16_t>(number(place.partition)));
 }
 
+// Empty when the bytes are no place of a topic that there is.
+std::optional<LogPlace> parse_place(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const auto topic = reader.fixed<std::uint8_t>();
+  const Partition partition{reader.fixed<std::uint16_t>()};
+  if (!reader.ok() || !reader.at_end() || topic == 0 || topic > all_topics().size()) {
+    return std::nullopt;
+  }
+  return LogPlace{static_cast<Topic>(topic), partition};
+}
+
 }  // namespace
 
 std::string log_key(const LogPlace& place, Offset offset) {
@@ -84,15 +95,17 @@ Result<void> EmbeddedLog::Impl::load() {
   std::optional<Error> damaged;
   auto scanned = store.scan(
       Space::Meta, prefix, prefix_end(prefix), [&](std::string_view key, std::string_view value) {
-        ByteReader place_bytes(key.substr(prefix.size()));
-        const auto topic = static_cast<Topic>(place_bytes.fixed<std::uint8_t>());
-        const LogPlace place{topic, Partition{place_bytes.fixed<std::uint16_t>()}};
+        const auto place = parse_place(key.substr(prefix.size()));
+        if (!place) {
+          damaged = Error{Code::Corrupt, "log: the key of an extent is damaged"};
+          return false;
+        }
         ByteReader bytes(value);
-        Extent& stored_extent = extents[place];
+        Extent& stored_extent = extents[*place];
         stored_extent.begin = bytes.fixed<Offset>();
         stored_extent.end = bytes.fixed<Offset>();
         stored_extent.bytes = bytes.fixed<std::uint64_t>();
-        if (!bytes.ok() || !bytes.at_end()) damaged = damaged_meta(place, "extent");
+        if (!bytes.ok() || !bytes.at_end()) damaged = damaged_meta(*place, "extent");
         return !damaged;
       });
   if (!scanned) return scanned;

@@ -177,6 +177,7 @@ Result<void> EmbeddedReader::commit(Effects effects) {
 
 std::vector<Partition> EmbeddedReader::partitions() const {
   std::vector<Partition> all;
+  all.reserve(next_.size());
   for (std::size_t i = 0; i < next_.size(); ++i)
     all.push_back(Partition{static_cast<std::int32_t>(i)});
   return all;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -108,7 +109,7 @@ Result<KafkaHandle> kafka_handle(KafkaConf conf, KafkaRole role) {
   if (handle == nullptr) {
     return fail(Code::Invalid, fmt::format("kafka: cannot make a client: {}", reason.data()));
   }
-  conf.release();  // the handle owns it now
+  std::ignore = conf.release();  // the handle owns it now
   return KafkaHandle(handle);
 }
 

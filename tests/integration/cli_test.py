@@ -59,6 +59,21 @@ def output_that_cannot_be_written(cli, mentions, config):
     print(f"ok   {len(commands)} commands fail when their output cannot be written")
 
 
+def errors_that_cannot_be_written(cli):
+    """There is no place left to say what is wrong, so the exit code has to."""
+    commands = [(USAGE, ["bogus"]), (USAGE, ["rules"]), (INPUT, ["run", "-c", "nofile"]),
+                (INPUT, ["replay", "--rules", RULES, "--input", "nofile"]),
+                (INPUT, ["rules", "top", "--rules", RULES, "--input",
+                         cli.path("bad.ndjson", "not a mention\n")])]
+    for code, command in commands:
+        with open("/dev/full", "wb") as full:
+            run = subprocess.run([cli.vigie, *command], stdin=subprocess.DEVNULL, check=False,
+                                 stdout=subprocess.DEVNULL, stderr=full, timeout=60,
+                                 cwd=cli.directory)
+        assert run.returncode == code, (command, run.returncode, code)
+    print(f"ok   {len(commands)} commands end with their own code when nothing can be said")
+
+
 def endless_input_into_a_full_disk(cli):
     source = subprocess.Popen(["yes", MENTION.strip()], stdout=subprocess.PIPE)
     with open("/dev/full", "wb") as full:
@@ -274,6 +289,7 @@ def main():
         mentions = cli.path("in.ndjson", MENTION)
         config = author_key(cli, mentions)
         output_that_cannot_be_written(cli, mentions, config)
+        errors_that_cannot_be_written(cli)
         endless_input_into_a_full_disk(cli)
         input_that_cannot_be_read(cli)
         places_that_cannot_be_written(cli, mentions)

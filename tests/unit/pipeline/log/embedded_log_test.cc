@@ -179,5 +179,22 @@ TEST_F(Trimming, ADamagedOffsetIsSaidAndNotReadAsZero) {
   EXPECT_EQ(worker.error().code, Code::Corrupt);
 }
 
+TEST_F(Trimming, AnExtentOfATopicThatDoesNotExistIsSaidAndNotTrimmed) {
+  open();
+  log_.reset();
+  StoreBatch batch;
+  batch.put(Space::Meta,
+            std::string("\x01"
+                        "e\xfe\0\0",
+                        5),
+            std::string(24, '\0'));
+  ASSERT_TRUE(store_->write(batch, Durability::Buffered));
+
+  const auto opened = EmbeddedLog::open({}, *store_);
+
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::Corrupt);
+}
+
 }  // namespace
 }  // namespace vigie

@@ -42,6 +42,15 @@ Exit rules_check(const RulesCommand& command);
 Exit rules_test(const RulesCommand& command);
 Exit rules_match(const RulesCommand& command);
 
+struct ExplainCommand {
+  std::string rules;
+  std::string rule;  // a label or id; empty: all that tag the mention
+  bool json = false;
+  bool known_author = false;  // else the author is taken for one nobody heard of before
+};
+// Explains the mention on the standard input.
+Exit rules_explain(const ExplainCommand& command);
+
 struct CountersCommand {
   std::string config;
   bool dump = false;

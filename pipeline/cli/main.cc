@@ -23,6 +23,7 @@ struct Commands {
   RunCommand run;
   ReplayCommand replay;
   RulesCommand rules;
+  ExplainCommand explain;
   CountersCommand counters;
   GenerateCommand generate;
   DoctorCommand doctor;
@@ -90,6 +91,16 @@ void add_rules(CLI::App& app, Commands& commands, Exit& exit) {
   CLI::App* match = rules->add_subcommand("match", "Tag mentions: NDJSON from stdin to stdout");
   match->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
   match->callback([&] { exit = rules_match(commands.rules); });
+  CLI::App* explain = rules->add_subcommand(
+      "explain", "Say which clauses of a rule hold of the mention on stdin, and who gets it");
+  explain->add_option("rules,--rules", commands.explain.rules, "Rule file")->required();
+  explain->add_option("--rule", commands.explain.rule,
+                      "theme:ID, campaign:ID, competitor:ID, route:ID, brand or an id (default: "
+                      "what tags the mention)");
+  explain->add_flag("--json", commands.explain.json, "One JSON object");
+  explain->add_flag("--known-author", commands.explain.known_author,
+                    "The author was heard of before");
+  explain->callback([&] { exit = rules_explain(commands.explain); });
 }
 
 void add_data(CLI::App& app, Commands& commands, Exit& exit) {

@@ -1,6 +1,3 @@
-#include <array>
-#include <random>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -8,102 +5,17 @@
 #include "rules/query.h"
 #include "rules/rule_set.h"
 #include "tests/rules/naive_matcher.h"
+#include "tests/rules/query_generator.h"
 
 namespace vigie {
 namespace {
-
-constexpr std::array<std::string_view, 20> kTexts = {
-    "acme", "Acme", "late", "order", "parcel", "parcels", "#late",   "@acme", "東京", "l'avion",
-    "café", "CAFE", "🎉",   "wi-fi", "$ACME",  "ward",    "#parcel", "#東京", "a",    "acme.com"};
-constexpr std::array<std::string_view, 22> kLeaves = {"acme",
-                                                      "late",
-                                                      "order",
-                                                      "parcel*",
-                                                      "w?rd",
-                                                      "#late",
-                                                      "@acme",
-                                                      "東京",
-                                                      "l'avion",
-                                                      "café",
-                                                      "wi-fi",
-                                                      "$acme",
-                                                      "\"a order\"",
-                                                      "\"late late\"",
-                                                      "\"#late a\"",
-                                                      "acme.com",
-                                                      "🎉",
-                                                      "par*",
-                                                      "\"late acme\"",
-                                                      "\"parcel\"",
-                                                      "exact:Acme",
-                                                      "exact:\"CAFE late\""};
-
-class Generator {
- public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
-
-  std::size_t below(std::size_t limit) { return random_() % limit; }
-
-  std::string operand(int depth) {
-    switch (depth > 0 ? below(5) : 0) {
-      case 1:
-        return "(" + operand(depth - 1) + " OR " + operand(depth - 1) + ")";
-      case 2:
-        return "(" + near(depth - 1) + ")";
-      default:
-        return std::string(kLeaves[below(kLeaves.size())]);
-    }
-  }
-
-  std::string near(int depth) {
-    return fmt::format("{} {}NEAR/{} {}", operand(depth), below(3) == 0 ? "O" : "", below(4),
-                       operand(depth));
-  }
-
-  std::string query(int depth) {
-    switch (depth > 0 ? below(8) : below(2)) {
-      case 0:
-      case 1:
-        return std::string(kLeaves[below(kLeaves.size())]);
-      case 2:
-      case 3:
-        return fmt::format("({} AND {})", query(depth - 1), query(depth - 1));
-      case 4:
-        return fmt::format("({} OR {})", query(depth - 1), query(depth - 1));
-      case 5:
-        return fmt::format("(NOT {})", query(depth - 1));
-      case 6:
-        return below(4) == 0 ? std::string(below(2) == 0 ? "lang:fr" : "followers>=10") : near(1);
-      default:
-        return "(" + near(2) + ")";
-    }
-  }
-
-  Mention mention() {
-    Mention mention;
-    mention.network = "x";
-    mention.id = "1";
-    mention.kind = Kind::Mention;
-    mention.author.id = "somebody";
-    if (below(2) == 0) mention.author.followers = static_cast<std::int64_t>(below(20));
-    if (below(2) == 0) mention.lang = below(2) == 0 ? "fr" : "fr-CA";
-    for (std::size_t left = below(9); left > 0; --left) {
-      mention.text += kTexts[below(kTexts.size())];
-      mention.text += below(6) == 0 ? ", " : " ";
-    }
-    return mention;
-  }
-
- private:
-  std::mt19937_64 random_;
-};
 
 struct Compiled {
   std::shared_ptr<const RuleSet> rules;
   std::vector<QueryNode> queries;  // of theme 000, 001, ...
 };
 
-Compiled compile_random_rules(Generator& generator, std::size_t count) {
+Compiled compile_random_rules(QueryGenerator& generator, std::size_t count) {
   Compiled result;
   std::string yaml = "themes:\n";
   while (result.queries.size() < count) {
@@ -122,7 +34,7 @@ Compiled compile_random_rules(Generator& generator, std::size_t count) {
 
 TEST(MatchDifferential, RandomRulesMatchAsTheNaiveMatcherSays) {
   constexpr std::uint64_t kSeed = 20260601;
-  Generator generator(kSeed);
+  QueryGenerator generator(kSeed);
   Matcher matcher;
   Matcher::Options options;
   options.spans = true;
@@ -157,7 +69,7 @@ TEST(MatchDifferential, RandomRulesMatchAsTheNaiveMatcherSays) {
 }
 
 TEST(MatchDifferential, PrintedQueriesParseToTheSameTree) {
-  Generator generator(7);
+  QueryGenerator generator(7);
   for (int i = 0; i < 2000; ++i) {
     const ParsedQuery parsed = parse_query(generator.query(4));
     ASSERT_TRUE(parsed.root);

@@ -66,16 +66,15 @@ std::string reasons_json(const Delivery& delivery, bool denied) {
   return told == 0 ? std::string() : out;
 }
 
-// A form that a web page of another origin cannot send without asking first.
-bool is_json_type(std::string_view header) {
-  std::string type(trimmed(header.substr(0, header.find(';'))));
+}  // namespace
+
+bool is_json_type(std::string_view content_type) {
+  std::string type(trimmed(content_type.substr(0, content_type.find(';'))));
   std::ranges::transform(type, type.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return type == "application/json" || type == "application/x-ndjson" ||
          type == "application/ndjson" || type == "application/jsonl";
 }
-
-}  // namespace
 
 Response answer_mentions(const Service& service, const Principal& who, const Request& request) {
   if (!service.parts.accept || !service.parts.read) {

@@ -30,18 +30,6 @@ bool is_group(Node kind) {
   return kind == Node::And || kind == Node::Or || kind == Node::Not;
 }
 
-FieldContext context_of(const RuleFile& file) {
-  FieldContext context;
-  context.file = &file;
-  for (const auto& [id, accounts] : file.lists) {
-    context.lists.emplace(id, static_cast<std::uint32_t>(context.lists.size()));
-  }
-  for (std::uint32_t i = 0; i < file.rules.size(); ++i) {
-    context.labels.emplace(file.rules[i].rule.label, i);
-  }
-  return context;
-}
-
 std::vector<std::uint8_t> tags_of(const RuleSet& rules, const Verdict& verdict) {
   std::vector<std::uint8_t> tags(rules.rules().size());
   for (const auto* list : {&verdict.themes, &verdict.campaigns, &verdict.competitors}) {

@@ -247,6 +247,18 @@ void fold_into(std::string& out, std::string_view text) {
   }
 }
 
+FieldContext context_of(const RuleFile& file) {
+  FieldContext context;
+  context.file = &file;
+  for (const auto& [id, accounts] : file.lists) {
+    context.lists.emplace(id, static_cast<std::uint32_t>(context.lists.size()));
+  }
+  for (std::uint32_t i = 0; i < file.rules.size(); ++i) {
+    context.labels.emplace(file.rules[i].rule.label, i);
+  }
+  return context;
+}
+
 Result<Field> compile_field(const QueryNode& query, FieldContext::Where where,
                             const FieldContext& context) {
   const std::string_view name = query.name;

@@ -11,6 +11,7 @@
 #include "pipeline/core/yaml.h"
 #include "pipeline/route/route.h"
 #include "pipeline/run/rules_source.h"
+#include "rules/lint.h"
 
 namespace vigie {
 namespace {
@@ -133,6 +134,12 @@ Exit rules_check(const RulesCommand& command) {
   std::string text;
   const auto rules = compile(command, exit, text);
   if (!rules) return exit;
+  const std::vector<Diagnostic> doubts = lint(text, command.rules, system_clock()());
+  for (Diagnostic doubt : doubts) {
+    doubt.is_error = command.strict;
+    fmt::print(stderr, "{}\n", format(doubt));
+  }
+  if (command.strict && !doubts.empty()) return Exit::Input;
   fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules->rules().size(),
              rules->routes().size(), rules->version());
   return Exit::Good;

@@ -1,7 +1,7 @@
 vigie_test(rules
   SOURCES unit/rules/query_test.cc unit/rules/rule_file_test.cc unit/rules/match_test.cc
     unit/rules/differential_test.cc unit/rules/explain_test.cc
-    unit/rules/lint_test.cc unit/rules/cases_test.cc rules/case_file.cc
+    unit/rules/lint_test.cc unit/rules/cases_test.cc
     unit/rules/fold_test.cc unit/rules/words_test.cc unit/rules/words_conformance_test.cc
     unit/pipeline/route_test.cc
   DEPS vigie::rules vigie::route)

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "pipeline/cli/commands.h"
+#include "pipeline/cli/load_rules.h"
 #include "pipeline/cli/report.h"
 #include "pipeline/route/explain_route.h"
-#include "pipeline/run/rules_source.h"
 
 namespace vigie {
 namespace {
@@ -26,16 +26,10 @@ Result<std::string> read_input() {
 }  // namespace
 
 Exit rules_explain(const ExplainCommand& command) {
-  const Result<std::string> text = read_file(command.rules);
-  if (!text) return report(text.error());
-  RuleSet::Compiled compiled = RuleSet::compile(*text, command.rules);
-  if (!compiled.rules) {
-    for (const Diagnostic& diagnostic : compiled.diagnostics) {
-      if (diagnostic.is_error) fmt::print(stderr, "{}\n", format(diagnostic));
-    }
-    return Exit::Input;
-  }
-  const Explainer explainer(std::move(compiled.rules), *text, command.rules);
+  Exit exit = Exit::Good;
+  std::optional<LoadedRules> loaded = load_rules(command.rules, false, exit);
+  if (!loaded) return exit;
+  const Explainer explainer(std::move(loaded->rules), loaded->text, command.rules);
   const Result<std::string> input = read_input();
   if (!input) return report(input.error());
   const Result<Mention> mention = MentionReader().read(*input);

@@ -6,35 +6,14 @@
 #include <fmt/format.h>
 
 #include "pipeline/cli/commands.h"
+#include "pipeline/cli/load_rules.h"
 #include "pipeline/cli/report.h"
 #include "pipeline/core/json.h"
-#include "pipeline/core/yaml.h"
 #include "pipeline/route/route.h"
-#include "pipeline/run/rules_source.h"
 #include "rules/lint.h"
 
 namespace vigie {
 namespace {
-
-// Compiles the file and prints what there is to say about it; null when it is not good. `text` is
-// what the file holds.
-std::shared_ptr<const RuleSet> compile(const RulesCommand& command, Exit& exit, std::string& text) {
-  auto read = read_file(command.rules);
-  if (!read) {
-    exit = report(read.error());
-    return nullptr;
-  }
-  text = std::move(*read);
-  RuleSet::Compiled compiled = RuleSet::compile(text, command.rules);
-  bool bad = compiled.rules == nullptr;
-  for (Diagnostic& diagnostic : compiled.diagnostics) {
-    if (command.strict) diagnostic.is_error = true;
-    bad = bad || diagnostic.is_error;
-    fmt::print(stderr, "{}\n", format(diagnostic));
-  }
-  exit = bad ? Exit::Input : Exit::Good;
-  return bad ? nullptr : compiled.rules;
-}
 
 void field_ids(JsonWriter& json, std::string_view field, const RuleSet& rules,
                const std::vector<std::uint32_t>& indices) {
@@ -62,21 +41,6 @@ void append_match(std::string& out, const RuleSet& rules, const Mention& mention
     json.end_object();
   }
   json.end_array().end_object();
-}
-
-// The item of a list that a case of must_match or must_not_match was read from. A case tells its
-// line; of several items on one line it is that with its text.
-const YamlNode* find_case(const YamlNode& node, const RuleSet::CaseResult& wanted) {
-  for (const YamlNode& item : node.items) {
-    const YamlNode* const text = item.type == YamlNode::Type::Map ? item.find("text") : &item;
-    const bool same = text == nullptr ? wanted.text.empty() : text->text == wanted.text;
-    if (item.mark.line == wanted.line && same) return &item;
-    if (const YamlNode* found = find_case(item, wanted)) return found;
-  }
-  for (const auto& [key, value] : node.entries) {
-    if (const YamlNode* found = find_case(value, wanted)) return found;
-  }
-  return nullptr;
 }
 
 // Lines of the standard input through a large buffer; a line has no end of line.
@@ -131,47 +95,22 @@ class InputLines {
 
 Exit rules_check(const RulesCommand& command) {
   Exit exit = Exit::Good;
-  std::string text;
-  const auto rules = compile(command, exit, text);
-  if (!rules) return exit;
-  const std::vector<Diagnostic> doubts = lint(text, command.rules, system_clock()());
-  for (Diagnostic doubt : doubts) {
-    doubt.is_error = command.strict;
-    fmt::print(stderr, "{}\n", format(doubt));
-  }
-  if (command.strict && !doubts.empty()) return Exit::Input;
-  fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules->rules().size(),
-             rules->routes().size(), rules->version());
+  const std::optional<LoadedRules> loaded = load_rules(command.rules, command.strict, exit);
+  if (!loaded) return exit;
+  const bool doubtful =
+      print_diagnostics(lint(loaded->text, command.rules, system_clock()()), command.strict);
+  if (doubtful) return Exit::Input;
+  const RuleSet& rules = *loaded->rules;
+  fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules.rules().size(),
+             rules.routes().size(), rules.version());
   return Exit::Good;
-}
-
-Exit rules_test(const RulesCommand& command) {
-  Exit exit = Exit::Good;
-  std::string text;
-  const auto rules = compile(command, exit, text);
-  if (!rules) return exit;
-  const Result<YamlNode> yaml = parse_yaml(text, command.rules);
-  std::size_t failed = 0;
-  const std::vector<RuleSet::CaseResult> results = rules->run_cases();
-  for (const RuleSet::CaseResult& result : results) {
-    if (result.passed) continue;
-    ++failed;
-    const YamlNode* const node = yaml ? find_case(*yaml, result) : nullptr;
-    const Mark mark = node != nullptr ? node->mark : Mark{.line = result.line, .column = 1};
-    fmt::print(stderr, "{}\n",
-               at(command.rules, mark,
-                  fmt::format("{}: expected {}match: {}", result.rule,
-                              result.expected_match ? "a " : "no ", result.text)));
-  }
-  fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
-  return failed == 0 ? Exit::Good : Exit::Input;
 }
 
 Exit rules_match(const RulesCommand& command) {
   Exit exit = Exit::Good;
-  std::string text;
-  const auto rules = compile(command, exit, text);
-  if (!rules) return exit;
+  const std::optional<LoadedRules> loaded = load_rules(command.rules, command.strict, exit);
+  if (!loaded) return exit;
+  const std::shared_ptr<const RuleSet>& rules = loaded->rules;
   MentionReader reader;
   Matcher matcher;
   std::unordered_set<std::string> authors;

@@ -37,6 +37,7 @@ struct RulesCommand {
   std::string rules;
   bool strict = false;
   bool spans = true;
+  std::vector<std::string> cases;  // of rules_test: files of cases
 };
 Exit rules_check(const RulesCommand& command);
 Exit rules_test(const RulesCommand& command);

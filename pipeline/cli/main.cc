@@ -85,8 +85,10 @@ void add_rules(CLI::App& app, Commands& commands, Exit& exit) {
   check->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
   check->add_flag("--strict", commands.rules.strict, "Warnings are errors");
   check->callback([&] { exit = rules_check(commands.rules); });
-  CLI::App* test = rules->add_subcommand("test", "Run must_match and must_not_match of every rule");
+  CLI::App* test = rules->add_subcommand(
+      "test", "Run must_match and must_not_match of every rule, and files of cases");
   test->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
+  test->add_option("cases", commands.rules.cases, "Files of cases (.rules)");
   test->callback([&] { exit = rules_test(commands.rules); });
   CLI::App* match = rules->add_subcommand("match", "Tag mentions: NDJSON from stdin to stdout");
   match->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "pipeline/core/utf8.h"
 #include "rules/case_line.h"
 #include "rules/case_set.h"
 #include "rules/suggest.h"
@@ -39,13 +40,17 @@ std::string print_outcome(const Outcome& outcome) {
 // `BEGIN-END`; nothing where the word is no span.
 std::optional<std::pair<std::size_t, std::size_t>> parse_span(std::string_view word) {
   std::pair<std::size_t, std::size_t> span;
-  const char* const end = word.data() + word.size();
-  const auto first = std::from_chars(word.data(), end, span.first);
+  const char* const begin = word.data();
+  const char* const end = begin + word.size();
+  const auto first = std::from_chars(begin, end, span.first);
   if (first.ec != std::errc{} || first.ptr == end || *first.ptr != '-') return {};
   const auto second = std::from_chars(first.ptr + 1, end, span.second);
   if (second.ec != std::errc{} || second.ptr != end) return {};
   return span;
 }
+
+// More than this many errors of one file help nobody.
+constexpr std::size_t kMaxErrors = 1000;
 
 class CaseRunner {
  public:
@@ -53,6 +58,9 @@ class CaseRunner {
 
   void run(std::size_t number, std::string_view text) {
     number_ = number;
+    if (const std::size_t broken = invalid_utf8(text); broken != std::string_view::npos) {
+      return error({number, broken + 1}, "expected UTF-8");
+    }
     CaseLine line(text);
     if (line.at_end() || line.starts_with("#")) return;
     const std::size_t begin = line.offset();
@@ -79,6 +87,10 @@ class CaseRunner {
 
  private:
   void error(Mark mark, std::string message) {
+    if (result_.errors.size() > kMaxErrors) return;
+    if (result_.errors.size() == kMaxErrors) {
+      message = fmt::format("more than {} lines are no cases: the rest is left out", kMaxErrors);
+    }
     result_.errors.push_back(
         {true, std::string(file_), mark.line, mark.column, std::move(message)});
   }

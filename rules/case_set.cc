@@ -72,9 +72,9 @@ void CaseSet::add_rule(Yaml& out, std::string_view key, const Piece& piece) {
 CaseSet::Yaml CaseSet::head() const {
   Yaml out;
   const auto pieces = [&](std::string_view section) -> const std::vector<Piece>& {
-    static const std::vector<Piece> none;
+    static const std::vector<Piece> kNone;
     const auto found = sections_.find(section);
-    return found == sections_.end() ? none : found->second;
+    return found == sections_.end() ? kNone : found->second;
   };
   const Mark start;
   out.add("brand:", start);

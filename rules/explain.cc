@@ -52,7 +52,7 @@ std::string outside(const RuleSource& rule, const Mention& mention) {
 
 std::string note_of(const RuleSource& rule, const Mention& mention, bool query_holds,
                     bool matched) {
-  const std::string dates = outside(rule, mention);
+  std::string dates = outside(rule, mention);
   if (matched && (!query_holds || !dates.empty())) {
     return mention.campaign == rule.rule.id
                ? "the mention names this campaign itself, which counts whatever query and dates say"

@@ -16,10 +16,10 @@ using Node = QueryNode::Kind;
 
 // Names as connectors and importers write them; others are as good.
 const std::vector<std::string_view>& known_networks() {
-  static const std::vector<std::string_view> names = {
+  static const std::vector<std::string_view> kNames = {
       "bluesky", "discord",  "facebook", "instagram", "linkedin", "mastodon", "pinterest",
       "reddit",  "telegram", "threads",  "tiktok",    "tumblr",   "twitch",   "youtube"};
-  return names;
+  return kNames;
 }
 
 QueryNode field_query(std::string_view name, std::string_view value) {
@@ -30,8 +30,8 @@ QueryNode field_query(std::string_view name, std::string_view value) {
   return node;
 }
 
-std::string with_reason(std::string message, const std::string& reason) {
-  return reason.empty() ? message : message + ": " + reason;
+std::string with_reason(std::string_view message, std::string_view reason) {
+  return fmt::format("{}{}{}", message, reason.empty() ? "" : ": ", reason);
 }
 
 bool are_on_together(const RuleSource& a, const RuleSource& b) {
@@ -111,6 +111,7 @@ class Linter {
   void find_duplicates() {
     std::map<std::pair<RuleKind, std::string>, std::vector<const RuleSource*>> by_query;
     std::vector<const RuleSource*> in_order;
+    in_order.reserve(file_.rules.size());
     for (const RuleSource& rule : file_.rules) in_order.push_back(&rule);
     std::ranges::sort(in_order, {}, [](const RuleSource* rule) {
       return std::pair(rule->query.node.mark.line, rule->query.node.mark.column);

@@ -10,3 +10,4 @@ target_compile_definitions(rules_test PRIVATE VIGIE_RULE_CASES="${CMAKE_CURRENT_
 vigie_fuzz(words DEPS vigie::rules)
 vigie_fuzz(query DEPS vigie::rules)
 vigie_fuzz(rule_file DEPS vigie::rules)
+vigie_fuzz(case_file DEPS vigie::rules)

@@ -109,7 +109,8 @@ TEST(CaseFile, NamesLineAndColumnOfWhatIsNoCase) {
                       "mention \"x -> none\n"
                       "mention \"\\x\" -> none\n"
                       "rule a\n"
-                      "error \"x\"\n"),
+                      "error \"x\"\n"
+                      "mention \"\xff\" -> none\n"),
             (Lines{"c.rules:1:1: error: unknown line \"mentoin\"; did you mean \"mention\"?",
                    "c.rules:2:12: error: expected -> and the rules that tag the mention, or none",
                    "c.rules:3:15: error: expected a rule, or none",
@@ -125,7 +126,8 @@ TEST(CaseFile, NamesLineAndColumnOfWhatIsNoCase) {
                    "c.rules:12:9: error: the text that starts here has no closing '\"'",
                    "c.rules:13:10: error: expected \\n, \\\" or \\\\ after a backslash",
                    "c.rules:14:7: error: expected a query",
-                   "c.rules:15:7: error: expected \"QUERY\" at OFFSET: MESSAGE"}));
+                   "c.rules:15:7: error: expected \"QUERY\" at OFFSET: MESSAGE",
+                   "c.rules:16:10: error: expected UTF-8"}));
 }
 
 TEST(CaseFile, NamesThePlaceOfWhatIsWrongWithRulesOfItsOwn) {

@@ -149,10 +149,10 @@ RuleExplanation Explainer::explain_route(std::uint32_t route, const Mention& men
   const bool first = verdict.route == route;
   result.matched = first && may_be_queued(mention, verdict);
   if (!result.clause.holds) return result;
-  if (!first) {
+  if (!first && verdict.route) {
     result.note =
         fmt::format("route:{} above it holds, too", source_->routes[*verdict.route].route.id);
-  } else if (!result.matched) {
+  } else if (first && !result.matched) {
     result.note = "the mention is not queued: " + why_not_queued(mention, verdict);
   }
   return result;

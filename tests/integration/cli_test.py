@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from service import RULES, Service, scratch, wait_until
@@ -223,6 +224,37 @@ the brand, no DM and no answer to an ambassador
     print("ok   explain says what stopped a rule and who gets the mention")
 
 
+def explanations_of_a_service(cli):
+    directory = cli.path("explaining")
+    os.mkdir(directory)
+    rules = cli.path("in_force.yaml", "brand: {id: acme, query: acme}\n")
+    service = Service(cli.vigie, directory, [])
+    with open(service.config, encoding="utf-8") as config:
+        text = json.load(config)
+    with open(service.config, "w", encoding="utf-8") as config:
+        json.dump(dict(text, rules=rules), config)
+    service.start()
+
+    def explain():
+        body = json.dumps({"mention": json.loads(MENTION), "rule": "brand"}).encode()
+        request = urllib.request.Request(service.url + "/api/v1/rules/explain", data=body,
+                                         headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read())
+    before = explain()
+    assert before["rules"][0]["matched"] and before["decision"]["queue"] == "community", before
+    cli.path("in_force.yaml", "brand: {id: acme, query: acme -late}\n")
+    service.process.send_signal(signal.SIGHUP)
+    after = wait_until("the new rules", lambda: next(
+        (answer for answer in [explain()]
+         if answer["rules_version"] != before["rules_version"]), None))
+    assert after["rules"][0]["query"] == "acme -late", after
+    assert after["rules"][0]["stopped_by"] == ['late must not be there: "late" [8,12)'], after
+    assert after["decision"]["queue"] == "none", after
+    service.stop()
+    print("ok   a service explains by the rules in force")
+
+
 def interrupted_replay(cli):
     place = cli.path("temporary")
     os.mkdir(place)
@@ -301,6 +333,7 @@ def main():
         case_files(cli)
         doubtful_rules(cli)
         explanations(cli)
+        explanations_of_a_service(cli)
         interrupted_replay(cli)
         ignored_signal(cli, mentions)
 

@@ -191,11 +191,14 @@ bool QueryLogic::add_literal(State& state, const QueryNode& query, bool holds) {
       return true;
     }
   }
-  for (const Literal& other : state.literals) {
-    if (!spend()) return false;
-    if (clash(added, other)) return true;
+  for (const auto* list : {&state.positive, &state.negative}) {
+    if (list == &state.negative && !holds) break;
+    for (const Literal& other : *list) {
+      if (!spend()) return false;
+      if (clash(added, other)) return true;
+    }
   }
-  state.literals.push_back(added);
+  (holds ? state.positive : state.negative).push_back(added);
   return is_number(*added.atom) && numbers_clash(state, *added.atom);
 }
 
@@ -222,13 +225,16 @@ bool QueryLogic::numbers_clash(const State& state, const QueryAtom& added) {
   bool is_told = false;
   std::string shown;
   std::vector<std::int64_t> holes;
-  for (const Literal& one : state.literals) {
-    if (!is_number(*one.atom) || one.atom->field.what != added.field.what) continue;
-    is_told = is_told || one.holds;
-    narrow(interval, one.atom->field, one.holds);
-    if (!one.holds && one.atom->field.compare == Compare::Equal)
-      holes.push_back(one.atom->field.number);
-    shown += (shown.empty() ? "" : ", ") + (one.holds ? "" : std::string("NOT ")) + one.atom->shown;
+  for (const auto* list : {&state.positive, &state.negative}) {
+    for (const Literal& one : *list) {
+      if (!is_number(*one.atom) || one.atom->field.what != added.field.what) continue;
+      is_told = is_told || one.holds;
+      narrow(interval, one.atom->field, one.holds);
+      if (!one.holds && one.atom->field.compare == Compare::Equal)
+        holes.push_back(one.atom->field.number);
+      shown +=
+          (shown.empty() ? "" : ", ") + (one.holds ? "" : std::string("NOT ")) + one.atom->shown;
+    }
   }
   std::ranges::sort(holes);
   for (const std::int64_t hole : holes) {
@@ -280,8 +286,9 @@ bool QueryLogic::is_settled(const State& state, const Choice& choice) {
     const Node kind = claim.query->kind;
     if (kind == Node::And || kind == Node::Or || kind == Node::Not) return false;
     const QueryAtom& wanted = atom(*claim.query);
-    return std::ranges::any_of(state.literals, [&](const Literal& literal) {
-      if (!spend() || literal.holds != claim.holds) return false;
+    const std::vector<Literal>& same = claim.holds ? state.positive : state.negative;
+    return std::ranges::any_of(same, [&](const Literal& literal) {
+      if (!spend()) return false;
       return claim.holds ? implies(*literal.atom, wanted) : implies(wanted, *literal.atom);
     });
   });

@@ -43,8 +43,8 @@ class QueryLogic {
 
   // How many comparisons there may be: about one set of claims, and about all of them. Beyond
   // either nothing is found.
-  static constexpr std::size_t kMaxSteps = 500'000;
-  static constexpr std::size_t kMaxStepsOfAll = 50'000'000;
+  static constexpr std::size_t kMaxSteps = 300'000;
+  static constexpr std::size_t kMaxStepsOfAll = 100'000'000;
   bool is_exhausted() const { return steps_of_all_ >= kMaxStepsOfAll; }
 
  private:
@@ -55,7 +55,9 @@ class QueryLogic {
   // At least one of the claims is so.
   using Choice = std::vector<Claim>;
   struct State {
-    std::vector<Literal> literals;
+    // Two literals that are not to hold never clash, so they are kept apart.
+    std::vector<Literal> positive;
+    std::vector<Literal> negative;
     std::vector<Choice> choices;
   };
 

@@ -303,6 +303,22 @@ void compare(const QueryNode& query, const Clause& clause, const NaiveMatcher& n
   }
 }
 
+bool is_group(const Clause& clause) {
+  return clause.kind == QueryNode::Kind::And || clause.kind == QueryNode::Kind::Or ||
+         clause.kind == QueryNode::Kind::Not;
+}
+
+// What the whole would be, were the leaves and NEARs that settle nothing as a coin falls.
+bool reshuffled(const Clause& clause, QueryGenerator& coin) {
+  if (!is_group(clause)) return clause.decisive ? clause.holds : coin.below(2) == 0;
+  std::vector<bool> parts;
+  for (const Clause& child : clause.children) parts.push_back(reshuffled(child, coin));
+  if (clause.kind == QueryNode::Kind::Not) return !parts[0];
+  const auto is_true = [](bool part) { return part; };
+  return clause.kind == QueryNode::Kind::And ? std::ranges::all_of(parts, is_true)
+                                             : std::ranges::any_of(parts, is_true);
+}
+
 TEST(ExplainDifferential, EveryClauseOfRandomRulesIsWhatTheNaiveMatcherSays) {
   constexpr std::uint64_t kSeed = 20260602;
   QueryGenerator generator(kSeed);
@@ -327,6 +343,9 @@ TEST(ExplainDifferential, EveryClauseOfRandomRulesIsWhatTheNaiveMatcherSays) {
       ASSERT_EQ(rule.matched, tagged) << "seed " << kSeed << " " << query;
       ASSERT_EQ(rule.clause.holds, tagged) << "seed " << kSeed << " " << query;
       ASSERT_EQ(stopped_by(rule).empty(), tagged);
+      for (int fall = 0; fall < 8; ++fall) {
+        ASSERT_EQ(reshuffled(rule.clause, generator), tagged) << query << " " << mention.text;
+      }
       ASSERT_NO_FATAL_FAILURE(compare(tree, rule.clause, NaiveMatcher(mention), held))
           << "seed " << kSeed << " text: " << mention.text << " query: " << query;
     }

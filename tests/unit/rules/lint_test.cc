@@ -250,12 +250,12 @@ TEST(LintDifferential, WhatIsSaidOfRandomQueriesIsTrueOfRandomMentions) {
   QueryGenerator generator(kSeed);
   const RuleFile file;
   std::vector<Mention> mentions;
-  for (int i = 0; i < 300; ++i) mentions.push_back(generator.mention());
+  for (int i = 0; i < 150; ++i) mentions.push_back(generator.mention());
   std::vector<NaiveMatcher> naive;
   for (const Mention& mention : mentions) naive.emplace_back(mention);
   int dead = 0;
   int implied = 0;
-  for (int round = 0; round < 6000; ++round) {
+  for (int round = 0; round < 3000; ++round) {
     const QueryNode one = *parse_query(generator.query(2)).root;
     const QueryNode other = *parse_query(generator.query(2)).root;
     QueryLogic logic(file);
@@ -277,7 +277,7 @@ TEST(LintDifferential, WhatIsSaidOfRandomQueriesIsTrueOfRandomMentions) {
           << print_query(one) << " = " << print_query(other);
     }
   }
-  EXPECT_GT(dead, 20);
+  EXPECT_GT(dead, 10);
   EXPECT_GT(implied, 20);
 }
 

@@ -39,7 +39,7 @@ WordBreak word_break_of(UChar32 c) {
     case U_WB_KATAKANA:
       return WordBreak::Katakana;
     case U_WB_MIDLETTER:
-      return one_of(c, {':', 0xFE55, 0xFF1A}) ? WordBreak::Colon : WordBreak::MidLetter;
+      return one_of(c, {':', 0xFE13, 0xFE55, 0xFF1A}) ? WordBreak::Colon : WordBreak::MidLetter;
     case U_WB_MIDNUM:
       return WordBreak::MidNum;
     case U_WB_MIDNUMLET:
@@ -231,6 +231,30 @@ class FoldTable {
   const icu::Normalizer2* nfkc_ = nullptr;
 };
 
+Plain plain_of(UChar32 c, const Character& character) {
+  if (is_apostrophe(static_cast<char32_t>(c))) return Plain::No;
+  const bool tail = character.word_break == WordBreak::Extend ||
+                    character.word_break == WordBreak::Zwj ||
+                    character.is(Character::kClusterTail | Character::kMark);
+  if (tail || character.is(Character::kPictographic | Character::kEmoji)) return Plain::No;
+  const bool wordly = character.is(Character::kWordly);
+  const bool folds =
+      character.fold_step == FoldStep::Itself || character.fold_step == FoldStep::Mapped;
+  if (character.is(Character::kCluster)) {
+    return wordly && folds ? Plain::Cluster : Plain::No;
+  }
+  switch (character.word_break) {
+    case WordBreak::Letter:
+      return wordly && folds ? Plain::Letter : Plain::No;
+    case WordBreak::Other:
+    case WordBreak::Space:
+    case WordBreak::Newline:
+      return wordly ? Plain::No : Plain::Break;
+    default:
+      return Plain::No;
+  }
+}
+
 }  // namespace
 
 const CharacterPage& Characters::make_page(std::size_t index) {
@@ -242,6 +266,7 @@ const CharacterPage& Characters::make_page(std::size_t index) {
     character.word_break = word_break_of(c);
     character.flags = flags_of(c);
     fold_table.fill(c, character, page->fold_texts);
+    character.plain = plain_of(c, character);
   }
   const CharacterPage* expected = nullptr;
   // Two threads may build the same page; the first to publish wins and the other copy goes.

@@ -42,6 +42,15 @@ enum class FoldStep : std::uint8_t {
   Slow,    // depends on its neighbours in a way only the definition knows
 };
 
+// What a code point is to the cutting of words where its neighbours are as plain as it is; the
+// common case, decided without the rest of UAX #29.
+enum class Plain : std::uint8_t {
+  No,       // it takes all rules
+  Letter,   // continues a word, folds by itself
+  Cluster,  // a word of its own unless marks follow, folds by itself
+  Break,    // ends a word and starts none
+};
+
 // What one code point is to the cutting and folding of text.
 struct Character {
   static constexpr std::uint16_t kWordly = 1 << 0;  // a letter or a number: makes a segment a word
@@ -70,6 +79,7 @@ struct Character {
   WordBreak word_break = WordBreak::Other;
   FoldStep fold_step = FoldStep::Itself;
   std::uint8_t combining_class = 0;
+  Plain plain = Plain::No;
 
   bool is(std::uint16_t flag) const { return (flags & flag) != 0; }
 };
@@ -107,7 +117,7 @@ struct Decoded {
 
 // The code point at `at`, which is before `end`. A byte that starts no valid sequence before `end`
 // is U+FFFD of size 1.
-inline Decoded decode(const char* at, const char* end) {
+[[gnu::always_inline]] inline Decoded decode(const char* at, const char* end) {
   const auto byte = [at](std::size_t i) { return static_cast<unsigned char>(at[i]); };
   const auto tail = [&byte](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
   const auto bits = [&byte](std::size_t i) { return static_cast<char32_t>(byte(i) & 0x3F); };

@@ -10,6 +10,7 @@
 #include "rules/fields.h"
 #include "rules/observed.h"
 #include "rules/plan.h"
+#include "rules/query_compiler.h"
 
 namespace vigie {
 namespace {
@@ -97,7 +98,7 @@ class ClauseEvaluator {
 
   Clause evaluate(const QueryNode& query) {
     compile(query);
-    plan_.vocabulary.freeze();
+    plan_.freeze();
     evaluation_.start(plan_, cut_, facts_);
     return clause(query);
   }

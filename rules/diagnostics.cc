@@ -71,7 +71,8 @@ void Diagnostics::add(bool is_error, Mark mark, std::string message) {
 }
 
 void Diagnostics::add(const YamlNode& scalar, const QueryIssue& issue) {
-  add(issue.is_error, locate(scalar, issue.offset), issue.message);
+  const bool is_told = list_.size() < kMaxDiagnostics;
+  add(issue.is_error, is_told ? locate(scalar, issue.offset) : scalar.mark, issue.message);
 }
 
 std::vector<Diagnostic> Diagnostics::take() {
@@ -82,27 +83,36 @@ std::vector<Diagnostic> Diagnostics::take() {
   return std::move(list_);
 }
 
+Diagnostics::Walk Diagnostics::start_of(std::size_t begin, char style,
+                                        std::string_view value) const {
+  Walk walk{.begin = begin, .at = begin};
+  if (style == '|' || style == '>') {
+    walk.at = std::min(source_.find('\n', begin), source_.size());
+    // Empty lines before the first word stand in the value, its indentation does not.
+    while (walk.at < source_.size() && is_blank(source_[walk.at])) ++walk.at;
+    while (walk.read < value.size() && is_blank(value[walk.read])) ++walk.read;
+  } else if (style == '"' || style == '\'') {
+    ++walk.at;
+  }
+  return walk;
+}
+
 // Walks over the scalar as it is written and as it reads, side by side: quotes, escapes, doubled
 // quotes and folded lines are the only differences. Where they part in another way, the start of
 // the scalar is named.
-Mark Diagnostics::locate(const YamlNode& scalar, std::size_t offset) const {
+//
+// What is said of one scalar comes in the order of its text, so the walk goes on where it was.
+Mark Diagnostics::locate(const YamlNode& scalar, std::size_t offset) {
   if (scalar.mark.line > lines_.size()) return scalar.mark;
-  std::size_t at = lines_[scalar.mark.line - 1] + scalar.mark.column - 1;
-  if (at >= source_.size()) return scalar.mark;
-  char style = scalar.quoted ? source_[at] : ' ';
-  if (style == '|' || style == '>') {
-    at = std::min(source_.find('\n', at), source_.size());
-  } else if (style == '"' || style == '\'') {
-    ++at;
-  }
+  const std::size_t begin = lines_[scalar.mark.line - 1] + scalar.mark.column - 1;
+  if (begin >= source_.size()) return scalar.mark;
+  const char style = scalar.quoted ? source_[begin] : ' ';
   const std::string_view value = scalar.text;
   offset = std::min(offset, value.size());
-  std::size_t i = 0;
-  if (style == '|' || style == '>') {
-    // Empty lines before the first word stand in the value, its indentation does not.
-    while (at < source_.size() && is_blank(source_[at])) ++at;
-    while (i < value.size() && is_blank(value[i])) ++i;
-  }
+  if (walk_.begin != begin || walk_.read > offset) walk_ = start_of(begin, style, value);
+  if (walk_.lost) return scalar.mark;
+  std::size_t& at = walk_.at;
+  std::size_t& i = walk_.read;
   while (at < source_.size()) {
     if (style == '"' && source_.substr(at, 2) == "\\\n") {
       at += 2;
@@ -125,6 +135,7 @@ Mark Diagnostics::locate(const YamlNode& scalar, std::size_t offset) const {
       at += written;
       i += read;
     } else if (source_[at] != value[i]) {
+      walk_.lost = true;
       return scalar.mark;
     } else {
       at += style == '\'' && source_[at] == '\'' ? 2U : 1U;

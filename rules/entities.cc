@@ -40,11 +40,14 @@ bool in(std::string_view set, char32_t c) {
   return c < 0x80 && set.find(static_cast<char>(c)) != std::string_view::npos;
 }
 
-// Bytes at which an entity may be noticed; everything beyond ASCII is looked at.
+// Bytes at which an entity may be noticed. Beyond ASCII these are the first bytes of emoji, of the
+// keycap and of wide signs; the other code points of three bytes are most of what is written in
+// Chinese, Japanese and Korean.
 constexpr std::array<bool, 256> kTriggers = [] {
   std::array<bool, 256> triggers = {};
   for (const char c : {'.', ':', '@', '#', '$'}) triggers[static_cast<unsigned char>(c)] = true;
-  for (std::size_t i = 0x80; i < 256; ++i) triggers[i] = true;
+  for (const std::size_t lead : {0xC2U, 0xE2U, 0xE3U, 0xEFU}) triggers[lead] = true;
+  for (std::size_t lead = 0xF0; lead < 0xF5; ++lead) triggers[lead] = true;
   return triggers;
 }();
 

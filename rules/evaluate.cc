@@ -9,8 +9,6 @@
 namespace vigie {
 namespace {
 
-using Do = PlanNode::Op;
-
 bool apart(const std::vector<Occurrence>& a, const std::vector<Occurrence>& b) {
   return std::ranges::none_of(a, [&](const Occurrence& x) {
     return std::ranges::any_of(
@@ -20,11 +18,18 @@ bool apart(const std::vector<Occurrence>& a, const std::vector<Occurrence>& b) {
 
 // Whether `a` and `b`, which share no word, are near: hulls that interleave have no word between
 // them.
-bool near_enough(const PlanNode& node, const Occurrence& a, const Occurrence& b) {
-  if (a.last < b.first) return b.first - a.last - 1 <= node.distance;
-  if (node.ordered) return false;
-  return b.last >= a.first || a.first - b.last - 1 <= node.distance;
+bool near_enough(const Cell& near, const Occurrence& a, const Occurrence& b) {
+  if (a.last < b.first) return b.first - a.last - 1 <= near.argument();
+  if (near.step() == Step::OrderedNear) return false;
+  return b.last >= a.first || a.first - b.last - 1 <= near.argument();
 }
+
+bool is_near(Step step) {
+  return step == Step::Near || step == Step::OrderedNear;
+}
+
+// Up to so many pairs are tried one by one.
+constexpr std::size_t kFewPairs = 64;
 
 void sort_unique(std::vector<Occurrence>& list) {
   std::ranges::sort(list);
@@ -38,9 +43,9 @@ bool any_between(const std::vector<std::uint32_t>& ends, std::uint64_t low, std:
   return found != ends.end() && *found <= high;
 }
 
-// Keeps those of `list` that have one of `others` near them, as the side of `node` that `left`
+// Keeps those of `list` that have one of `others` near them, as the side of `near` that `left`
 // tells. Both sides hold phrases and words only, so that hulls that overlap share a word.
-void keep_near(const PlanNode& node, bool left, std::vector<Occurrence>& list,
+void keep_near(const Cell& near, bool left, std::vector<Occurrence>& list,
                const std::vector<Occurrence>& others) {
   std::vector<std::uint32_t> firsts;
   std::vector<std::uint32_t> lasts;
@@ -50,12 +55,12 @@ void keep_near(const PlanNode& node, bool left, std::vector<Occurrence>& list,
   }
   std::ranges::sort(firsts);
   std::ranges::sort(lasts);
-  const std::uint64_t reach = std::uint64_t{node.distance} + 1;
+  const std::uint64_t reach = std::uint64_t{near.argument()} + 1;
+  const bool ordered = near.step() == Step::OrderedNear;
   std::erase_if(list, [&](const Occurrence& one) {
-    const bool after =
-        (left || !node.ordered) && any_between(firsts, one.last + 1, one.last + reach);
+    const bool after = (left || !ordered) && any_between(firsts, one.last + 1, one.last + reach);
     if (after) return false;
-    if (left && node.ordered) return true;
+    if (left && ordered) return true;
     if (one.first == 0) return true;
     return !any_between(lasts, one.first > reach ? one.first - reach : 0, one.first - 1);
   });
@@ -110,155 +115,208 @@ void Evaluation::start(const RuleSet::Plan& plan, const CutText& cut, Facts& fac
     std::ranges::fill(stamps_, 0U);
     epoch_ = 1;
   }
-  if (stamps_.size() < plan.vocabulary.size()) {
-    stamps_.resize(plan.vocabulary.size());
-    heads_.resize(plan.vocabulary.size());
+  const std::size_t keys = plan.vocabulary.size() + plan.atoms.size();
+  if (stamps_.size() < keys) {
+    stamps_.resize(keys);
+    heads_.resize(keys);
   }
   pool_.clear();
   present_.clear();
-  const std::vector<Word>& words = cut.words();
+  maybe_.fill(0);
+  find_words(plan.vocabulary);
+  if (plan.atoms.size() > 0) find_atoms();
+}
+
+void Evaluation::find_words(const Vocabulary& vocabulary) {
+  const std::vector<Word>& words = cut_->words();
   terms_.resize(words.size());
-  const bool wildcards = plan.vocabulary.has_wildcards();
+  const bool wildcards = vocabulary.has_wildcards();
+  // The tables of many rules do not fit the caches: what all words need is fetched at once.
+  hashes_.resize(words.size());
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    hashes_[i] = Vocabulary::hash(words[i].folded);
+    vocabulary.prefetch_filter(hashes_[i]);
+  }
+  for (const std::uint64_t hash : hashes_) {
+    if (vocabulary.may_hold(hash)) vocabulary.prefetch_slot(hash);
+  }
   // From the last word to the first, so that each list of places starts with the first.
   for (std::size_t i = words.size(); i-- > 0;) {
     const auto position = static_cast<std::uint32_t>(i);
     const Word& word = words[i];
-    terms_[i] = plan.vocabulary.find(word.folded);
-    if (terms_[i] != Vocabulary::kNone) note(terms_[i], position);
+    terms_[i] = Vocabulary::kNone;
+    if (vocabulary.may_hold(hashes_[i])) {
+      terms_[i] = vocabulary.find(word.folded, hashes_[i]);
+      if (terms_[i] != Vocabulary::kNone) note(terms_[i], position);
+    }
     if (!wildcards || (kinds_of(word.kind) & kWordAlone) == 0) continue;
     wildcards_.clear();
-    plan.vocabulary.find_wildcards(word.folded, wildcards_);
+    vocabulary.find_wildcards(word.folded, wildcards_);
     for (const std::uint32_t id : wildcards_) note(id, position);
   }
 }
 
+void Evaluation::find_atoms() {
+  const auto words = static_cast<std::uint32_t>(plan_->vocabulary.size());
+  Atoms::fold_case(cut_->text(), folded_);
+  plan_->atoms.find(folded_, [&](std::uint32_t atom) { mark(words + atom); });
+}
+
+void Evaluation::mark(std::uint32_t key) {
+  if (stamps_[key] == epoch_) return;
+  stamps_[key] = epoch_;
+  heads_[key] = kEnd;
+  maybe_[key / 64 % maybe_.size()] |= std::uint64_t{1} << (key % 64);
+  present_.push_back(key);
+}
+
 void Evaluation::note(std::uint32_t id, std::uint32_t position) {
-  if (stamps_[id] != epoch_) {
-    stamps_[id] = epoch_;
-    heads_[id] = kEnd;
-    present_.push_back(id);
-  }
+  mark(id);
   pool_.push_back({position, heads_[id]});
   heads_[id] = static_cast<std::uint32_t>(pool_.size() - 1);
 }
 
-bool Evaluation::term_holds(const PlanNode& node) const {
-  for (std::uint32_t at = places(node.a); at != kEnd; at = pool_[at].next) {
-    if ((kinds_of(cut_->words()[pool_[at].position].kind) & node.kinds) != 0) return true;
+bool Evaluation::term_holds(Cell term) const {
+  const Kinds kinds = term.kinds();
+  for (std::uint32_t at = places(term.argument()); at != kEnd; at = pool_[at].next) {
+    if ((kinds_of(cut_->words()[pool_[at].position].kind) & kinds) != 0) return true;
   }
   return false;
 }
 
-bool Evaluation::fits(const PlanNode& phrase, std::uint32_t position) const {
+bool Evaluation::fits(const Cell* phrase, std::uint32_t position) const {
   const std::vector<Word>& words = cut_->words();
-  if (words.size() - position < phrase.b) return false;
-  for (std::uint32_t i = 0; i < phrase.b; ++i) {
-    const PhrasePart& part = plan_->parts[phrase.a + i];
+  const std::uint32_t size = phrase->argument();
+  if (words.size() - position < size) return false;
+  for (std::uint32_t i = 0; i < size; ++i) {
+    const Cell part = phrase[1 + i];
     const Word& word = words[position + i];
-    if (terms_[position + i] != part.term || (kinds_of(word.kind) & part.kinds) == 0) return false;
+    if (terms_[position + i] != part.argument() || (kinds_of(word.kind) & part.kinds()) == 0) {
+      return false;
+    }
   }
-  if (phrase.op == Do::Phrase) return true;
-  for (std::uint32_t i = 0; i < phrase.b; ++i) {
+  if (phrase->step() == Step::Phrase) return true;
+  const std::uint32_t first_text = phrase[1 + size].bits;
+  for (std::uint32_t i = 0; i < size; ++i) {
     const Word& word = words[position + i];
     const std::string_view written = cut_->text().substr(word.begin, word.end - word.begin);
-    const std::string& wanted = plan_->part_texts.at(phrase.a + i);
+    const std::string& wanted = plan_->part_texts[first_text + i];
     if (written != wanted && nfc(written) != wanted) return false;
   }
   return true;
 }
 
-bool Evaluation::phrase_holds(const PlanNode& node) const {
-  for (std::uint32_t at = places(plan_->parts[node.a].term); at != kEnd; at = pool_[at].next) {
-    if (fits(node, pool_[at].position)) return true;
+bool Evaluation::phrase_holds(const Cell* phrase) const {
+  // A text that lacks any of the words is the common case.
+  for (std::uint32_t i = 1; i <= phrase->argument(); ++i) {
+    if (!may_have(phrase[i].argument())) return false;
+  }
+  for (std::uint32_t at = places(phrase[1].argument()); at != kEnd; at = pool_[at].next) {
+    if (fits(phrase, pool_[at].position)) return true;
   }
   return false;
 }
 
-bool Evaluation::regex_holds(const PlanNode& node) const {
+bool Evaluation::regex_holds(std::uint32_t regex) const {
   const std::string_view text = cut_->text();
-  return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()),
-                                *plan_->regexes[node.a]);
+  return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *plan_->regexes[regex]);
 }
 
-bool Evaluation::holds(std::uint32_t at) {
-  const PlanNode& node = plan_->nodes[at];
-  switch (node.op) {
-    case Do::And:
-      for (std::uint32_t i = 0; i < node.b; ++i) {
-        if (!holds(plan_->children[node.a + i])) return false;
+bool Evaluation::holds(const Cell* at) {
+  switch (at->step()) {
+    case Step::And: {
+      const Cell* part = below(at);
+      for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+        if (!holds(part)) return false;
       }
       return true;
-    case Do::Or:
-      for (std::uint32_t i = 0; i < node.b; ++i) {
-        if (holds(plan_->children[node.a + i])) return true;
+    }
+    case Step::Or: {
+      const Cell* part = below(at);
+      for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+        if (holds(part)) return true;
       }
       return false;
-    case Do::Not:
-      return !holds(node.a);
-    case Do::Near:
-      return near_holds(node);
-    case Do::Term:
-      return term_holds(node);
-    case Do::Phrase:
-    case Do::Exact:
-      return phrase_holds(node);
-    case Do::Regex:
-      return regex_holds(node);
-    case Do::Field:
-      return facts_->holds(plan_->fields[node.a]);
+    }
+    case Step::Not:
+      return !holds(at + 1);
+    case Step::Near:
+    case Step::OrderedNear:
+      return near_holds(at);
+    case Step::Term:
+      return term_holds(*at);
+    case Step::Phrase:
+    case Step::Exact:
+      return phrase_holds(at);
+    case Step::Regex:
+      return regex_holds(at->argument());
+    case Step::Field:
+      return facts_->holds(plan_->fields[at->argument()]);
   }
   return false;
+}
+
+bool Evaluation::holds(std::uint32_t query) {
+  return holds(plan_->cells.data() + query);
 }
 
 // Whether no NEAR stands below.
-bool Evaluation::is_flat(std::uint32_t at) const {
-  const PlanNode& node = plan_->nodes[at];
-  if (node.op == Do::Near) return false;
-  if (node.op != Do::Or) return true;
-  for (std::uint32_t i = 0; i < node.b; ++i) {
-    if (!is_flat(plan_->children[node.a + i])) return false;
+bool Evaluation::is_flat(const Cell* at) const {
+  if (is_near(at->step())) return false;
+  if (at->step() != Step::Or) return true;
+  const Cell* part = below(at);
+  for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+    if (!is_flat(part)) return false;
   }
   return true;
 }
 
-void Evaluation::occurrences(std::uint32_t at, std::vector<Occurrence>& out) const {
-  const PlanNode& node = plan_->nodes[at];
-  if (node.op == Do::Or) {
-    for (std::uint32_t i = 0; i < node.b; ++i) occurrences(plan_->children[node.a + i], out);
+void Evaluation::occurrences(const Cell* at, std::vector<Occurrence>& out) const {
+  if (at->step() == Step::Or) {
+    const Cell* part = below(at);
+    for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+      occurrences(part, out);
+    }
     return;
   }
-  const bool term = node.op == Do::Term;
-  for (std::uint32_t place = places(term ? node.a : plan_->parts[node.a].term); place != kEnd;
+  const bool term = at->step() == Step::Term;
+  for (std::uint32_t place = places(term ? at->argument() : at[1].argument()); place != kEnd;
        place = pool_[place].next) {
     const std::uint32_t position = pool_[place].position;
     const bool found =
-        term ? (kinds_of(cut_->words()[position].kind) & node.kinds) != 0 : fits(node, position);
-    if (found) out.push_back({position, term ? position : position + node.b - 1});
+        term ? (kinds_of(cut_->words()[position].kind) & at->kinds()) != 0 : fits(at, position);
+    if (found) out.push_back({position, term ? position : position + at->argument() - 1});
   }
 }
 
-bool Evaluation::near_holds(const PlanNode& node) {
-  if (!is_flat(node.a) || !is_flat(node.b)) {
-    return !joined(node, {.words = std::vector<bool>(cut_->words().size())}).empty();
+bool Evaluation::near_holds(const Cell* near) {
+  const Cell* const left = below(near);
+  const Cell* const right = left + cells_of(left);
+  if (!is_flat(left) || !is_flat(right)) {
+    return !joined(near, {.words = std::vector<bool>(cut_->words().size())}).empty();
   }
   left_.clear();
   right_.clear();
-  occurrences(node.a, left_);
+  occurrences(left, left_);
   if (left_.empty()) return false;
-  occurrences(node.b, right_);
+  occurrences(right, right_);
   if (right_.empty()) return false;
-  keep_near(node, true, left_, right_);
+  if (left_.size() * right_.size() <= kFewPairs) {
+    return std::ranges::any_of(left_, [&](const Occurrence& a) {
+      return std::ranges::any_of(right_, [&](const Occurrence& b) {
+        return (a.last < b.first || b.last < a.first) && near_enough(*near, a, b);
+      });
+    });
+  }
+  keep_near(*near, true, left_, right_);
   return !left_.empty();
 }
 
 // Marks each word on which a leaf below `at` stands somewhere.
-void Evaluation::mark_words(std::uint32_t at, std::vector<bool>& words) const {
-  const PlanNode& node = plan_->nodes[at];
-  if (node.op == Do::Near) {
-    mark_words(node.a, words);
-    mark_words(node.b, words);
-  } else if (node.op == Do::Or) {
-    for (std::uint32_t i = 0; i < node.b; ++i) mark_words(plan_->children[node.a + i], words);
+void Evaluation::mark_words(const Cell* at, std::vector<bool>& words) const {
+  if (is_near(at->step()) || at->step() == Step::Or) {
+    const Cell* const end = at + cells_of(at);
+    for (const Cell* part = below(at); part < end; part += cells_of(part)) mark_words(part, words);
   } else {
     std::vector<Occurrence> list;
     occurrences(at, list);
@@ -268,17 +326,17 @@ void Evaluation::mark_words(std::uint32_t at, std::vector<bool>& words) const {
   }
 }
 
-std::vector<Evaluation::NearMatch> Evaluation::near_matches(std::uint32_t at,
+std::vector<Evaluation::NearMatch> Evaluation::near_matches(const Cell* at,
                                                             const Outside& outside) const {
-  const PlanNode& node = plan_->nodes[at];
   std::vector<NearMatch> result;
-  if (node.op == Do::Or) {
-    for (std::uint32_t i = 0; i < node.b; ++i) {
-      std::vector<NearMatch> some = near_matches(plan_->children[node.a + i], outside);
+  if (at->step() == Step::Or) {
+    const Cell* part = below(at);
+    for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+      std::vector<NearMatch> some = near_matches(part, outside);
       std::ranges::move(some, std::back_inserter(result));
     }
-  } else if (node.op == Do::Near) {
-    result = joined(node, outside);
+  } else if (is_near(at->step())) {
+    result = joined(at, outside);
   } else {
     std::vector<Occurrence> list;
     occurrences(at, list);
@@ -294,23 +352,26 @@ std::vector<Evaluation::NearMatch> Evaluation::near_matches(std::uint32_t at,
   return result;
 }
 
-std::vector<Evaluation::NearMatch> Evaluation::joined(const PlanNode& near,
+std::vector<Evaluation::NearMatch> Evaluation::joined(const Cell* near,
                                                       const Outside& outside) const {
+  const Cell* const left_side = below(near);
+  const Cell* const right_side = left_side + cells_of(left_side);
+  const bool ordered = near->step() == Step::OrderedNear;
   Outside of_left = outside;
-  mark_words(near.b, of_left.words);
-  of_left.last = outside.last || near.ordered;
+  mark_words(right_side, of_left.words);
+  of_left.last = outside.last || ordered;
   Outside of_right = outside;
-  mark_words(near.a, of_right.words);
-  of_right.first = outside.first || near.ordered;
-  const std::vector<NearMatch> left = near_matches(near.a, of_left);
-  const std::vector<NearMatch> right = near_matches(near.b, of_right);
+  mark_words(left_side, of_right.words);
+  of_right.first = outside.first || ordered;
+  const std::vector<NearMatch> left = near_matches(left_side, of_left);
+  const std::vector<NearMatch> right = near_matches(right_side, of_right);
   std::vector<NearMatch> result;
   WidestHulls widest(outside.words.size(), outside.last, !outside.first && !outside.last);
   for (const NearMatch& a : left) {
     for (const NearMatch& b : right) {
       // The right side is sorted by its first word.
-      if (b.hull.first > a.hull.last && b.hull.first - a.hull.last - 1 > near.distance) break;
-      if (!near_enough(near, a.hull, b.hull) || !apart(a.parts, b.parts)) continue;
+      if (b.hull.first > a.hull.last && b.hull.first - a.hull.last - 1 > near->argument()) break;
+      if (!near_enough(*near, a.hull, b.hull) || !apart(a.parts, b.parts)) continue;
       NearMatch both{{std::min(a.hull.first, b.hull.first), std::max(a.hull.last, b.hull.last)},
                      {}};
       append_told_apart(a.parts, outside.words, both.parts);
@@ -330,20 +391,22 @@ std::vector<Evaluation::NearMatch> Evaluation::joined(const PlanNode& near,
 }
 
 // The occurrences that stand in a satisfying pair of a NEAR.
-std::vector<Occurrence> Evaluation::near_parts(const PlanNode& node) const {
+std::vector<Occurrence> Evaluation::near_parts(const Cell* near) const {
+  const Cell* const left_side = below(near);
+  const Cell* const right_side = left_side + cells_of(left_side);
   std::vector<Occurrence> parts;
-  if (is_flat(node.a) && is_flat(node.b)) {
+  if (is_flat(left_side) && is_flat(right_side)) {
     std::vector<Occurrence> others;
-    occurrences(node.a, parts);
-    occurrences(node.b, others);
+    occurrences(left_side, parts);
+    occurrences(right_side, others);
     const std::vector<Occurrence> left = parts;
-    keep_near(node, true, parts, others);
-    keep_near(node, false, others, left);
+    keep_near(*near, true, parts, others);
+    keep_near(*near, false, others, left);
     parts.insert(parts.end(), others.begin(), others.end());
   } else {
     // With every word wanted outside, each way keeps all of its occurrences.
     const std::vector<bool> all(cut_->words().size(), true);
-    for (const NearMatch& match : joined(node, {.words = all, .first = true, .last = true})) {
+    for (const NearMatch& match : joined(near, {.words = all, .first = true, .last = true})) {
       parts.insert(parts.end(), match.parts.begin(), match.parts.end());
     }
   }
@@ -356,29 +419,32 @@ void Evaluation::add_span(const Occurrence& occurrence, std::vector<ByteSpan>& o
   out.push_back({words[occurrence.first].begin, words[occurrence.last].end});
 }
 
-void Evaluation::collect(std::uint32_t at, bool positive, std::vector<ByteSpan>& out) {
-  const PlanNode& node = plan_->nodes[at];
-  switch (node.op) {
-    case Do::And:
-    case Do::Or:
-      for (std::uint32_t i = 0; i < node.b; ++i)
-        collect(plan_->children[node.a + i], positive, out);
+void Evaluation::collect(const Cell* at, bool positive, std::vector<ByteSpan>& out) {
+  switch (at->step()) {
+    case Step::And:
+    case Step::Or: {
+      const Cell* part = below(at);
+      for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+        collect(part, positive, out);
+      }
       return;
-    case Do::Not:
-      collect(node.a, !positive, out);
+    }
+    case Step::Not:
+      collect(at + 1, !positive, out);
       return;
-    case Do::Field:
+    case Step::Field:
       return;
-    case Do::Near:
+    case Step::Near:
+    case Step::OrderedNear:
       if (!positive) return;
-      for (const Occurrence& one : near_parts(node)) add_span(one, out);
+      for (const Occurrence& one : near_parts(at)) add_span(one, out);
       return;
-    case Do::Regex: {
+    case Step::Regex: {
       if (!positive) return;
       const re2::StringPiece text(cut_->text().data(), cut_->text().size());
       re2::StringPiece found;
       std::size_t from = 0;
-      while (from <= text.size() && plan_->regexes[node.a]->Match(
+      while (from <= text.size() && plan_->regexes[at->argument()]->Match(
                                         text, from, text.size(), re2::RE2::UNANCHORED, &found, 1)) {
         const auto begin = static_cast<std::size_t>(found.data() - text.data());
         const std::size_t end = begin + found.size();
@@ -388,7 +454,9 @@ void Evaluation::collect(std::uint32_t at, bool positive, std::vector<ByteSpan>&
       }
       return;
     }
-    default: {
+    case Step::Term:
+    case Step::Phrase:
+    case Step::Exact: {
       if (!positive) return;
       std::vector<Occurrence> list;
       occurrences(at, list);
@@ -397,9 +465,9 @@ void Evaluation::collect(std::uint32_t at, bool positive, std::vector<ByteSpan>&
   }
 }
 
-void Evaluation::spans(std::uint32_t node, std::vector<ByteSpan>& out) {
+void Evaluation::spans(std::uint32_t query, std::vector<ByteSpan>& out) {
   out.clear();
-  collect(node, true, out);
+  collect(plan_->cells.data() + query, true, out);
   std::ranges::sort(out);
   const auto [first, last] = std::ranges::unique(out);
   out.erase(first, last);

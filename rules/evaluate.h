@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "rules/fields.h"
@@ -26,18 +28,24 @@ class Evaluation {
   // All outlive the questions. `facts` has been started for the same mention.
   void start(const RuleSet::Plan& plan, const CutText& cut, Facts& facts);
 
-  // The words and wildcards of the rule set that the text has, each once.
+  // The keys of postings that the text has, each once: words and wildcards, then atoms of regexes.
   const std::vector<std::uint32_t>& present() const { return present_; }
 
-  bool holds(std::uint32_t node);
+  // Whether the text may have the key; false is certain.
+  bool may_have(std::uint32_t key) const {
+    return (maybe_[key / 64 % maybe_.size()] >> (key % 64) & 1) != 0;
+  }
 
-  // Appends the words of every occurrence of each positive leaf below `node` that is true.
+  // `query` is where it begins in Plan::cells.
+  bool holds(std::uint32_t query);
+
+  // The bytes of every occurrence of each positive leaf of the query that is true.
   struct ByteSpan {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
     friend auto operator<=>(const ByteSpan&, const ByteSpan&) = default;
   };
-  void spans(std::uint32_t node, std::vector<ByteSpan>& out);
+  void spans(std::uint32_t query, std::vector<ByteSpan>& out);
 
  private:
   // One way in which a NEAR holds: from its first to its last word. `parts` are those occurrences
@@ -58,32 +66,43 @@ class Evaluation {
   };
   static constexpr std::uint32_t kEnd = ~std::uint32_t{0};
 
+  void find_words(const Vocabulary& vocabulary);
+  void find_atoms();
+  void mark(std::uint32_t key);
   void note(std::uint32_t id, std::uint32_t position);
-  std::uint32_t places(std::uint32_t id) const { return stamps_[id] == epoch_ ? heads_[id] : kEnd; }
-  bool fits(const PlanNode& phrase, std::uint32_t position) const;
-  bool term_holds(const PlanNode& node) const;
-  bool phrase_holds(const PlanNode& node) const;
-  bool near_holds(const PlanNode& node);
-  bool regex_holds(const PlanNode& node) const;
-  bool is_flat(std::uint32_t node) const;
-  void occurrences(std::uint32_t node, std::vector<Occurrence>& out) const;
-  void mark_words(std::uint32_t node, std::vector<bool>& words) const;
-  std::vector<NearMatch> near_matches(std::uint32_t node, const Outside& outside) const;
-  std::vector<NearMatch> joined(const PlanNode& near, const Outside& outside) const;
-  std::vector<Occurrence> near_parts(const PlanNode& node) const;
-  void collect(std::uint32_t node, bool positive, std::vector<ByteSpan>& out);
+  std::uint32_t places(std::uint32_t id) const {
+    return may_have(id) && stamps_[id] == epoch_ ? heads_[id] : kEnd;
+  }
+  bool holds(const Cell* at);
+  bool fits(const Cell* phrase, std::uint32_t position) const;
+  bool term_holds(Cell term) const;
+  bool phrase_holds(const Cell* phrase) const;
+  bool near_holds(const Cell* near);
+  bool regex_holds(std::uint32_t regex) const;
+  bool is_flat(const Cell* at) const;
+  void occurrences(const Cell* at, std::vector<Occurrence>& out) const;
+  void mark_words(const Cell* at, std::vector<bool>& words) const;
+  std::vector<NearMatch> near_matches(const Cell* at, const Outside& outside) const;
+  std::vector<NearMatch> joined(const Cell* near, const Outside& outside) const;
+  std::vector<Occurrence> near_parts(const Cell* near) const;
+  void collect(const Cell* at, bool positive, std::vector<ByteSpan>& out);
   void add_span(const Occurrence& occurrence, std::vector<ByteSpan>& out) const;
 
   const RuleSet::Plan* plan_ = nullptr;
   const CutText* cut_ = nullptr;
   Facts* facts_ = nullptr;
   std::uint32_t epoch_ = 0;
-  std::vector<std::uint32_t> stamps_;  // by vocabulary id: the epoch in which heads_ was set
-  std::vector<std::uint32_t> heads_;   // by vocabulary id: its first place
+  std::vector<std::uint32_t> stamps_;  // by key: the epoch in which it was there last
+  std::vector<std::uint32_t> heads_;   // by key: its first place
+  // By the low bits of a key whether one like it is there: most questions end in this one line of
+  // memory.
+  std::array<std::uint64_t, 64> maybe_ = {};
   std::vector<Place> pool_;
   std::vector<std::uint32_t> terms_;  // by position: the vocabulary id of the word there
   std::vector<std::uint32_t> present_;
+  std::vector<std::uint64_t> hashes_;  // by position
   std::vector<std::uint32_t> wildcards_;
+  std::string folded_;  // the text without case, for atoms
   std::vector<Occurrence> left_;
   std::vector<Occurrence> right_;
 };

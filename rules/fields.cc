@@ -54,8 +54,11 @@ Result<Field> author_field(std::string_view value, const FieldContext& context) 
       field.index = found->second;
       return field;
     }
+    if (context.compared > FieldContext::kMaxCompared)
+      return fail(Code::Invalid, fmt::format("unknown list \"{}\"", list));
     std::vector<std::string_view> known;
     for (const auto& [key, number] : context.lists) known.push_back(key);
+    context.compared += known.size();
     return unknown("list", list, known);
   }
   const std::string_view near = nearest(value, {"new", "brand", "ambassador"});
@@ -90,6 +93,9 @@ Result<Field> tag_field(std::string_view name, std::string_view value, FieldCont
     field.index = found->second;
     return field;
   }
+  if (context.compared > FieldContext::kMaxCompared)
+    return fail(Code::Invalid, fmt::format("unknown {} \"{}\"", name, value));
+  context.compared += context.labels.size();
   std::vector<std::string_view> known;
   for (const auto& [label, rule] : context.labels) {
     const std::size_t colon = label.find(':');

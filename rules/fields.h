@@ -83,6 +83,10 @@ struct FieldContext {
   const RuleFile* file = nullptr;
   std::map<std::string, std::uint32_t, std::less<>> lists;   // name to number
   std::map<std::string, std::uint32_t, std::less<>> labels;  // "theme:ID" to rule
+  // How many names have been compared with unknown ones so far. Beyond kMaxCompared, messages
+  // suggest none: a file may have a hundred thousand of both.
+  mutable std::size_t compared = 0;
+  static constexpr std::size_t kMaxCompared = 1'000'000;
 };
 
 // What the queries of the file may refer to: numbers in the order of the file's lists and rules.

@@ -3,7 +3,9 @@
 #include "rules/evaluate.h"
 #include "rules/fields.h"
 #include "rules/plan.h"
+#include "rules/postings.h"
 #include "rules/questions.h"
+#include "rules/rule_cost.h"
 #include "rules/rule_set.h"
 
 namespace vigie {
@@ -14,9 +16,11 @@ std::optional<Time> event_time_of(const Mention& mention) {
   return event_time(mention, *mention.seen_at);
 }
 
-bool in_window(const RuleSet::Plan::RulePlan& rule, std::optional<Time> time) {
-  if (!rule.from && !rule.until) return true;
-  return time && (!rule.from || *time >= *rule.from) && (!rule.until || *time < *rule.until);
+bool in_window(const RuleSet::Plan& plan, std::uint32_t rule, std::optional<Time> time) {
+  const auto found = plan.windows.find(rule);
+  if (found == plan.windows.end()) return true;
+  const auto& [from, until] = found->second;
+  return time && (!from || *time >= *from) && (!until || *time < *until);
 }
 
 int hex_digit(char c) {
@@ -77,6 +81,45 @@ void add_once(std::vector<std::string>& list, std::string text) {
   if (!text.empty() && std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));
 }
 
+// How often the keys of a rule set were seen, and the postings that follow from it. They are chosen
+// anew after so many texts, ten times as many, and so on: a stream's first thousand tells nearly
+// all.
+class LearntPostings {
+ public:
+  // Counts the keys of one more text of the set of this version.
+  void count(const std::string& version, const RuleSet::Plan& plan,
+             const std::vector<std::uint32_t>& present) {
+    if (version != version_) {
+      version_ = version;
+      seen_.assign(plan.vocabulary.size() + plan.atoms.size(), 0);
+      texts_ = 0;
+      next_ = kFirst;
+      postings_ = {};
+    }
+    for (const std::uint32_t key : present) ++seen_[key];
+    if (++texts_ < next_) return;
+    postings_ = choose_postings(plan, seen_, texts_);
+    next_ = next_ > kLast / 10 ? next_ + kLast : next_ * 10;
+    // Before a count can overflow, all are halved; what was is forgotten slowly.
+    if (texts_ < kLast * 100) return;
+    for (std::uint32_t& count : seen_) count /= 2;
+    texts_ /= 2;
+    next_ = texts_ + kLast;
+  }
+  const Postings& postings(const RuleSet::Plan& plan) const {
+    return postings_.empty() ? plan.postings : postings_;
+  }
+
+ private:
+  static constexpr std::uint32_t kFirst = 500;
+  static constexpr std::uint32_t kLast = 1'000'000;
+  std::string version_;
+  std::vector<std::uint32_t> seen_;  // by key
+  std::uint32_t texts_ = 0;
+  std::uint32_t next_ = kFirst;
+  Postings postings_;
+};
+
 }  // namespace
 
 struct Matcher::Impl {
@@ -84,6 +127,8 @@ struct Matcher::Impl {
   Verdict verdict;
   Facts facts;
   Evaluation evaluation;
+  LearntPostings learnt;
+  CostMeter costs;
   std::vector<std::uint8_t> tags;         // by rule: 1 where it tags the mention, else 0
   std::vector<std::uint32_t> queried;     // rules whose query holds
   std::vector<std::uint32_t> candidates;  // each once, while `seen` holds its epoch
@@ -126,10 +171,11 @@ struct Matcher::Impl {
     }
   }
 
-  void add_candidate(std::uint32_t rule) {
+  void add_candidate(const RuleSet::Plan& plan, std::uint32_t rule) {
     if (seen[rule] == epoch) return;
     seen[rule] = epoch;
     candidates.push_back(rule);
+    __builtin_prefetch(plan.cells.data() + plan.rules[rule]);
   }
 
   void collect_candidates(const RuleSet::Plan& plan) {
@@ -139,10 +185,12 @@ struct Matcher::Impl {
     }
     if (seen.size() < plan.rules.size()) seen.resize(plan.rules.size());
     candidates.clear();
-    for (const std::uint32_t rule : plan.always) add_candidate(rule);
-    for (const std::uint32_t word : evaluation.present()) {
-      for (std::uint32_t i = plan.posting_begin[word]; i < plan.posting_begin[word + 1]; ++i) {
-        add_candidate(plan.postings[i]);
+    const Postings& postings = learnt.postings(plan);
+    for (const std::uint32_t rule : postings.always()) add_candidate(plan, rule);
+    for (const std::uint32_t key : evaluation.present()) {
+      for (const Posting& posting : postings.of(key)) {
+        if (posting.also != Posting::kNothing && !evaluation.may_have(posting.also)) continue;
+        add_candidate(plan, posting.rule);
       }
     }
   }
@@ -167,7 +215,9 @@ struct Matcher::Impl {
   }
 
   void ask(const RuleSet::Plan& plan, std::uint32_t rule, std::optional<Time> time) {
-    if (!in_window(plan.rules[rule], time) || !evaluation.holds(plan.rules[rule].root)) return;
+    costs.candidate(rule);
+    if (!in_window(plan, rule, time)) return costs.skip(rule);
+    if (!costs.evaluate(rule, [&] { return evaluation.holds(plan.rules[rule]); })) return;
     queried.push_back(rule);
     tag(plan, rule);
   }
@@ -177,7 +227,7 @@ struct Matcher::Impl {
     if (id.empty()) return;
     const auto found = plan.campaigns.find(std::string(id));
     if (found == plan.campaigns.end()) return;
-    if (any_time || in_window(plan.rules[found->second], time)) tag(plan, found->second);
+    if (any_time || in_window(plan, found->second, time)) tag(plan, found->second);
   }
 
   // The campaign that the mention names itself counts whatever its window. A click or conversion
@@ -215,7 +265,7 @@ struct Matcher::Impl {
       return std::pair(label_order(plan.kinds[rule]), rule);
     });
     for (const std::uint32_t rule : queried) {
-      evaluation.spans(plan.rules[rule].root, spans);
+      evaluation.spans(plan.rules[rule], spans);
       for (const auto& [begin, end] : spans) verdict.spans.push_back({rule, begin, end});
     }
   }
@@ -226,17 +276,23 @@ Matcher::~Matcher() = default;
 Matcher::Matcher(Matcher&&) noexcept = default;
 Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 
+CostMeter& Matcher::costs() {
+  return impl_->costs;
+}
+
 const Verdict& Matcher::match(const RuleSet& rules, const Mention& mention,
                               const Options& options) {
   Impl& impl = *impl_;
   Verdict& verdict = impl.verdict;
   const RuleSet::Plan& plan = rules.plan();
   impl.clear();
+  impl.costs.begin(rules);
   impl.cut.cut(mention.text, mention.network);
   impl.collect_entities(mention);
   verdict.question = is_question(impl.cut, mention.lang);
   impl.facts.start(plan, mention, impl.cut, &options.is_new_author, impl.tags, verdict);
   impl.evaluation.start(plan, impl.cut, impl.facts);
+  impl.learnt.count(rules.version(), plan, impl.evaluation.present());
   verdict.to_brand = impl.facts.to_brand();
   verdict.by_brand = impl.facts.by(plan.accounts);
   verdict.by_ambassador = impl.facts.by(plan.ambassadors);
@@ -244,7 +300,10 @@ const Verdict& Matcher::match(const RuleSet& rules, const Mention& mention,
   impl.match_rules(plan, mention);
   if (options.spans) impl.collect_spans(plan);
   for (std::uint32_t route = 0; route < plan.routes.size(); ++route) {
-    if (!impl.evaluation.holds(plan.routes[route])) continue;
+    const std::size_t cost = plan.rules.size() + route;
+    impl.costs.candidate(cost);
+    if (!impl.costs.evaluate(cost, [&] { return impl.evaluation.holds(plan.routes[route]); }))
+      continue;
     verdict.route = route;
     break;
   }

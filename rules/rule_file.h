@@ -83,14 +83,24 @@ class Diagnostics {
   std::vector<Diagnostic> take();
 
  private:
+  // How far a scalar has been walked over: byte `at` of the source is byte `read` of its text.
+  struct Walk {
+    std::size_t begin = ~std::size_t{0};  // where the scalar stands in the source
+    std::size_t at = 0;
+    std::size_t read = 0;
+    bool lost = false;  // both part in a way that the walk does not know
+  };
+
   void add(bool is_error, Mark mark, std::string message);
-  Mark locate(const YamlNode& scalar, std::size_t offset) const;
+  Walk start_of(std::size_t begin, char style, std::string_view value) const;
+  Mark locate(const YamlNode& scalar, std::size_t offset);
 
   std::string_view source_;
   std::string_view file_;
   std::vector<std::size_t> lines_;  // where each line of the source starts
   std::vector<Diagnostic> list_;
   std::size_t errors_ = 0;
+  Walk walk_;
 };
 
 // Reads the file as far as it can be read, whatever is wrong with it.

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "rules/plan.h"
+#include "rules/query_compiler.h"
 #include "rules/rule_file.h"
 
 namespace vigie {
@@ -84,7 +85,9 @@ class Builder {
       const RuleSource& rule = file_.rules[i];
       const bool brand = rule.rule.kind == RuleKind::Brand;
       const auto where = brand ? FieldContext::Where::Brand : FieldContext::Where::Rule;
-      plan_.rules.push_back({root_of(rule.query, where), rule.from, rule.until});
+      plan_.rules.push_back(root_of(rule.query, where));
+      if (rule.from || rule.until)
+        plan_.windows.emplace(i, RuleSet::Plan::Window{rule.from, rule.until});
       plan_.kinds.push_back(rule.rule.kind);
       plan_.has_brand = plan_.has_brand || brand;
       if (rule.rule.kind == RuleKind::Campaign) plan_.campaigns.emplace(rule.rule.id, i);
@@ -98,8 +101,7 @@ class Builder {
         plan_.cases.push_back({source, fmt::format("route:{}", route.route.id), true, i});
       }
     }
-    plan_.vocabulary.freeze();
-    if (!diagnostics_.has_errors()) choose_anchors(plan_);
+    if (!diagnostics_.has_errors()) plan_.freeze();
     return std::move(plan_);
   }
 
@@ -143,6 +145,7 @@ RuleSet::Compiled RuleSet::compile(std::string_view yaml, std::string_view file)
     rules->brand_id_ = source.brand_id;
     rules->timezone_ = source.timezone;
     rules->open_hours_ = source.open_hours;
+    rules->rules_.reserve(source.rules.size());
     for (const RuleSource& rule : source.rules) rules->rules_.push_back(rule.rule);
     for (const RouteSource& route : source.routes) rules->routes_.push_back(route.route);
     rules->plan_ = std::make_unique<Plan>(std::move(plan));

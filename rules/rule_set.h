@@ -142,6 +142,8 @@ class RuleSet {
   std::unique_ptr<Plan> plan_;
 };
 
+class CostMeter;
+
 // Matches mentions against rule sets. Holds the scratch memory of matching; one thread, any rule
 // set.
 class Matcher {
@@ -158,6 +160,9 @@ class Matcher {
   // The verdict is valid until the next call. Campaign windows compare the event time:
   // `created_at`, or `seen_at` where that is earlier by more than two minutes.
   const Verdict& match(const RuleSet& rules, const Mention& mention, const Options& options);
+
+  // What the rules have cost this matcher; rules/rule_cost.h.
+  CostMeter& costs();
 
  private:
   struct Impl;

@@ -78,10 +78,16 @@ bool is_middle(WordBreak kind) {
   }
 }
 
-const char* cluster_end(const char* at, const char* end) {
+// The end of the cluster whose first code point ends at `at`. A few Han signs are pictographs: a
+// joiner right before another one joins both (GB11).
+const char* cluster_end(const char* at, const char* end, bool pictographic) {
+  bool joined = false;
   while (at < end) {
     const Decoded next = decode(at, end);
-    if (!Characters::of(next.code_point).is(Character::kClusterTail)) break;
+    const Character& character = Characters::of(next.code_point);
+    const bool is_tail = character.is(Character::kClusterTail);
+    if (!is_tail && !(joined && character.is(Character::kPictographic))) break;
+    joined = pictographic && character.word_break == WordBreak::Zwj;
     at += next.size;
   }
   return at;
@@ -91,7 +97,7 @@ template <bool kTailored>
 const char* end_of_segment(const char* begin, const char* end) {
   if (begin >= end) return end;
   const Step current = step_at<kTailored>(begin, end);
-  if (current.cluster) return cluster_end(current.after, end);
+  if (current.cluster) return cluster_end(current.after, end, current.pictographic);
   if (current.kind == WordBreak::Cr) {
     const Step next = step_at<kTailored>(current.after, end);
     return next.after != nullptr && next.kind == WordBreak::Lf ? next.after : current.after;

@@ -16,6 +16,11 @@ constexpr std::size_t kMaxShortLinkSlug = 40;
 constexpr std::array<std::string_view, 11> kTopLabelsWithoutScheme = {
     "com", "org", "net", "edu", "gov", "info", "io", "app", "dev", "ai", "eu"};
 
+// The top labels that have accented Latin letters; of any other the accent would be a word that
+// follows without a space.
+constexpr std::array<std::string_view, 2> kAccentedTopLabels = {"vermögensberater",
+                                                                "vermögensberatung"};
+
 // The two-letter top labels of countries and territories, as twitter-text lists them, by their
 // first letter.
 constexpr std::array<std::string_view, 26> kCountryLabels = {"cdefgilmnoqrstuwxz",       // a
@@ -134,7 +139,10 @@ class HostScan {
     } else if (punycode) {
       label.top_end = label.underscore ? nullptr : at;
     } else {
-      label.top_end = ascii_top(begin, at);
+      const bool accented = std::ranges::any_of(kAccentedTopLabels, [&](std::string_view top) {
+        return with_scheme_ && equal_ignoring_case(view(begin, at), top);
+      });
+      label.top_end = accented ? at : ascii_top(begin, at);
     }
     return label;
   }

@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <bit>
 
+#define XXH_INLINE_ALL  // words are short: the call would cost as much as the hash
 #include <xxhash.h>
 
 namespace vigie {
 namespace {
-
-std::uint64_t hash_of(std::string_view text) {
-  return XXH3_64bits(text.data(), text.size());
-}
 
 // The bytes of the code point at `at` of valid UTF-8.
 std::size_t code_point_length(std::string_view text, std::size_t at) {
@@ -35,91 +32,141 @@ bool matches(std::string_view pattern, std::string_view word) {
   return at == word.size();
 }
 
+// A hash that grows byte by byte (FNV-1a), so that all prefixes of a word cost one pass.
+constexpr std::uint64_t kFirstHash = 0xcbf29ce484222325;
+std::uint64_t next_hash(std::uint64_t hash, char c) {
+  return (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+}
+std::uint64_t prefix_hash(std::string_view prefix) {
+  std::uint64_t hash = kFirstHash;
+  for (const char c : prefix) hash = next_hash(hash, c);
+  return hash;
+}
+// The low bits of the hash of few bytes tell little.
+std::size_t mixed(std::uint64_t hash) {
+  return static_cast<std::size_t>(hash ^ (hash >> 29) ^ (hash >> 43));
+}
+constexpr std::size_t kLengthSlots = 2048;
+constexpr std::size_t kStart = 4;  // bytes of a prefix that choose its slot
+
+std::string_view before_wildcard(std::string_view pattern) {
+  return pattern.substr(0, pattern.find_first_of("?*"));
+}
+
 }  // namespace
 
-std::size_t Vocabulary::bucket(std::string_view text) {
-  const std::size_t first = static_cast<unsigned char>(text[0]);
-  const std::size_t second = text.size() > 1 ? static_cast<unsigned char>(text[1]) : 0;
-  return first | second << 8;
+std::uint64_t Vocabulary::hash(std::string_view folded) {
+  return XXH3_64bits(folded.data(), folded.size());
+}
+
+std::uint32_t Vocabulary::add(std::string_view text, bool wildcard) {
+  std::string key;
+  if (wildcard) key += '\0';
+  key += text;
+  const auto [found, added] =
+      ids_.try_emplace(std::move(key), static_cast<std::uint32_t>(begins_.size()));
+  if (added) {
+    begins_.push_back(static_cast<std::uint32_t>(texts_.size()));
+    texts_ += text;
+    wildcard_.push_back(wildcard);
+  }
+  return found->second;
 }
 
 std::uint32_t Vocabulary::add_word(std::string_view folded) {
-  const auto [found, added] =
-      ids_.try_emplace(std::string(folded), static_cast<std::uint32_t>(texts_.size()));
-  if (added) {
-    texts_.emplace_back(folded);
-    wildcard_.push_back(false);
-  }
-  return found->second;
+  return add(folded, false);
 }
 
 std::uint32_t Vocabulary::add_wildcard(std::string_view pattern) {
-  const auto [found, added] = ids_.try_emplace(std::string(1, '\0') + std::string(pattern),
-                                               static_cast<std::uint32_t>(texts_.size()));
-  if (added) {
-    texts_.emplace_back(pattern);
-    wildcard_.push_back(true);
-  }
-  return found->second;
+  return add(pattern, true);
 }
 
 void Vocabulary::freeze() {
-  ids_.clear();
-  slots_.assign(std::bit_ceil(std::max<std::size_t>(16, texts_.size() * 4)), Slot{});
+  // Gives its memory back, which clear() would not.
+  std::unordered_map<std::string, std::uint32_t>().swap(ids_);
+  texts_.shrink_to_fit();
+  begins_.shrink_to_fit();
+  const auto words = static_cast<std::size_t>(std::ranges::count(wildcard_, false));
+  slots_.assign(std::bit_ceil(std::max<std::size_t>(16, words * 2)), Slot{});
+  filter_.assign(std::bit_ceil(std::max<std::size_t>(4, words / 4)), 0);
+  filter_mask_ = filter_.size() - 1;
   const std::size_t mask = slots_.size() - 1;
-  for (std::uint32_t id = 0; id < texts_.size(); ++id) {
-    const std::string_view text = texts_[id];
-    if (!wildcard_[id]) {
-      const std::uint64_t hash = hash_of(text);
-      std::size_t at = hash & mask;
-      while (slots_[at].id != kNone) at = (at + 1) & mask;
-      slots_[at] = {hash, id};
-      continue;
-    }
-    if (lengths_.empty()) lengths_.resize(65536);
-    const std::string_view prefix = text.substr(0, text.find_first_of("?*"));
-    prefixes_[hash_of(prefix)].push_back(id);
-    const std::uint64_t bit = std::uint64_t{1} << std::min<std::size_t>(prefix.size(), 63);
-    if (prefix.size() >= 63) long_lengths_.push_back(prefix.size());
-    // A prefix of one byte stands before any second byte, also before none.
-    for (std::size_t second = 0; prefix.size() == 1 && second < 256; ++second) {
-      lengths_[bucket(prefix) | second << 8] |= bit;
-    }
-    lengths_[bucket(prefix)] |= bit;
+  for (std::uint32_t id = 0; id < size(); ++id) {
+    if (wildcard_[id]) continue;
+    const std::uint64_t whole = hash(text(id));
+    filter_[(whole >> 6) & filter_mask_] |= std::uint64_t{1} << (whole & 63);
+    std::size_t at = (whole >> 32) & mask;
+    while (slots_[at].id != kNone) at = (at + 1) & mask;
+    slots_[at] = {static_cast<std::uint32_t>(whole), id};
   }
-  std::ranges::sort(long_lengths_);
-  const auto [first, last] = std::ranges::unique(long_lengths_);
-  long_lengths_.erase(first, last);
+  if (words < size()) freeze_wildcards();
 }
 
-std::uint32_t Vocabulary::find(std::string_view folded) const {
-  if (slots_.empty()) return kNone;
-  const std::uint64_t hash = hash_of(folded);
+void Vocabulary::freeze_wildcards() {
+  for (std::uint32_t id = 0; id < size(); ++id) {
+    if (wildcard_[id]) wildcards_.push_back(id);
+  }
+  const auto prefix = [this](std::uint32_t id) { return before_wildcard(text(id)); };
+  std::ranges::sort(wildcards_, {}, prefix);
+  prefixes_.assign(std::bit_ceil(wildcards_.size() * 2), Prefix{});
+  lengths_.assign(kStart * kLengthSlots, 0);
+  const std::size_t mask = prefixes_.size() - 1;
+  for (std::uint32_t begin = 0; begin < wildcards_.size();) {
+    std::uint32_t end = begin;
+    const std::string_view here = prefix(wildcards_[begin]);
+    while (end < wildcards_.size() && prefix(wildcards_[end]) == here) ++end;
+    const std::uint64_t whole = prefix_hash(here);
+    std::size_t at = mixed(whole) & mask;
+    while (prefixes_[at].count != 0) at = (at + 1) & mask;
+    prefixes_[at] = {whole, begin, end - begin};
+    const std::string_view start = here.substr(0, kStart);
+    const std::size_t bucket = mixed(prefix_hash(start)) % kLengthSlots;
+    lengths_[(start.size() - 1) * kLengthSlots + bucket] |= std::uint64_t{1}
+                                                            << std::min(here.size(), kLongest);
+    longest_ = std::max(longest_, here.size());
+    begin = end;
+  }
+}
+
+std::uint32_t Vocabulary::find(std::string_view folded, std::uint64_t hash) const {
   const std::size_t mask = slots_.size() - 1;
-  for (std::size_t at = hash & mask; slots_[at].id != kNone; at = (at + 1) & mask) {
-    if (slots_[at].hash == hash && texts_[slots_[at].id] == folded) return slots_[at].id;
+  for (std::size_t at = (hash >> 32) & mask; slots_[at].id != kNone; at = (at + 1) & mask) {
+    if (slots_[at].hash == static_cast<std::uint32_t>(hash) && text(slots_[at].id) == folded) {
+      return slots_[at].id;
+    }
   }
   return kNone;
 }
 
+void Vocabulary::append_wildcards(std::uint64_t hash, std::string_view folded,
+                                  std::vector<std::uint32_t>& out) const {
+  const std::size_t mask = prefixes_.size() - 1;
+  for (std::size_t at = mixed(hash) & mask; prefixes_[at].count != 0; at = (at + 1) & mask) {
+    if (prefixes_[at].hash != hash) continue;
+    for (std::uint32_t i = 0; i < prefixes_[at].count; ++i) {
+      const std::uint32_t id = wildcards_[prefixes_[at].begin + i];
+      if (matches(text(id), folded)) out.push_back(id);
+    }
+  }
+}
+
 void Vocabulary::find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const {
-  if (lengths_.empty() || folded.empty()) return;
-  std::uint64_t lengths = lengths_[bucket(folded)];
-  const auto probe = [&](std::size_t length) {
-    if (length > folded.size()) return;
-    const auto found = prefixes_.find(hash_of(folded.substr(0, length)));
-    if (found == prefixes_.end()) return;
-    for (const std::uint32_t id : found->second) {
-      if (matches(texts_[id], folded)) out.push_back(id);
-    }
-  };
-  for (; lengths != 0; lengths &= lengths - 1) {
-    const auto length = static_cast<std::size_t>(std::countr_zero(lengths));
-    if (length < 63) {
-      probe(length);
-    } else {
-      for (const std::size_t each : long_lengths_) probe(each);
-    }
+  if (prefixes_.empty() || folded.empty()) return;
+  std::uint64_t hash = kFirstHash;
+  std::uint64_t lengths = 0;
+  const std::size_t start = std::min(folded.size(), kStart);
+  std::uint64_t start_hash = kFirstHash;
+  for (std::size_t i = 0; i < start; ++i) {
+    start_hash = next_hash(start_hash, folded[i]);
+    lengths |= lengths_[i * kLengthSlots + mixed(start_hash) % kLengthSlots];
+  }
+  if (lengths == 0) return;
+  const std::size_t longest = std::min(folded.size(), longest_);
+  for (std::size_t size = 1; size <= longest; ++size) {
+    const std::uint64_t left = lengths >> std::min(size, kLongest);
+    if (left == 0) return;
+    hash = next_hash(hash, folded[size - 1]);
+    if ((left & 1) != 0) append_wildcards(hash, folded, out);
   }
 }
 

@@ -9,10 +9,13 @@
 namespace vigie {
 
 // The words and wildcards that the queries of a rule set use, each with a number. Words that no
-// query uses die at one probe of a table.
+// query uses die at one bit of a table.
 class Vocabulary {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+
+  // Of a word's folded form; what find() takes beside it.
+  static std::uint64_t hash(std::string_view folded);
 
   // The number of a folded word, of a wildcard (folded; `?` is one code point, a `*` at the end any
   // continuation). Equal ones get equal numbers.
@@ -23,32 +26,64 @@ class Vocabulary {
   void freeze();
 
   // Words and wildcards together; their numbers are below it.
-  std::size_t size() const { return texts_.size(); }
-  const std::string& text(std::uint32_t id) const { return texts_[id]; }
+  std::size_t size() const { return begins_.size(); }
+  std::string_view text(std::uint32_t id) const {
+    const std::size_t end = id + 1 < begins_.size() ? begins_[id + 1] : texts_.size();
+    return std::string_view(texts_).substr(begins_[id], end - begins_[id]);
+  }
   bool is_wildcard(std::uint32_t id) const { return wildcard_[id]; }
-  bool has_wildcards() const { return !lengths_.empty(); }
+  bool has_wildcards() const { return !prefixes_.empty(); }
 
-  std::uint32_t find(std::string_view folded) const;
+  // After freeze(). Whether a word of this hash may be known; false is certain.
+  bool may_hold(std::uint64_t hash) const {
+    return (filter_[(hash >> 6) & filter_mask_] >> (hash & 63) & 1) != 0;
+  }
+  std::uint32_t find(std::string_view folded, std::uint64_t hash) const;
+  // Fetches into the cache what may_hold() and find() will read.
+  void prefetch_filter(std::uint64_t hash) const {
+    __builtin_prefetch(&filter_[(hash >> 6) & filter_mask_]);
+  }
+  void prefetch_slot(std::uint64_t hash) const {
+    __builtin_prefetch(&slots_[(hash >> 32) & (slots_.size() - 1)]);
+  }
 
   // Appends the wildcards that match the word.
   void find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const;
 
  private:
   struct Slot {
-    std::uint64_t hash = 0;
+    std::uint32_t hash = 0;
     std::uint32_t id = kNone;
   };
-  static std::size_t bucket(std::string_view text);
+  // What stands before the first `?` or `*` of a wildcard, and the wildcards that begin so: a run
+  // of `wildcards_`.
+  struct Prefix {
+    std::uint64_t hash = 0;
+    std::uint32_t begin = 0;
+    std::uint32_t count = 0;
+  };
+  static constexpr std::size_t kLongest = 63;
 
-  std::vector<std::string> texts_;
+  std::uint32_t add(std::string_view text, bool wildcard);
+  void freeze_wildcards();
+  // Of the wildcards whose prefix has this hash, those that match the word.
+  void append_wildcards(std::uint64_t hash, std::string_view folded,
+                        std::vector<std::uint32_t>& out) const;
+
+  std::string texts_;                  // one after the other
+  std::vector<std::uint32_t> begins_;  // by number: where its text begins
   std::vector<bool> wildcard_;
   std::unordered_map<std::string, std::uint32_t> ids_;  // until frozen; wildcards start with a NUL
   std::vector<Slot> slots_;
-  // Wildcards by what stands before the first `?` or `*`: by its first two bytes the set of lengths
-  // that occur (bit 63: that or more), and by a hash of the prefix the wildcards.
+  std::vector<std::uint64_t> filter_;
+  std::uint64_t filter_mask_ = 0;
+
+  std::vector<std::uint32_t> wildcards_;
+  std::vector<Prefix> prefixes_;  // a table with open addressing; `count` 0 is free
+  // By how many bytes, up to four, and a hash of them: which lengths of prefixes in bytes may begin
+  // so. Bit 63 is that length and all beyond.
   std::vector<std::uint64_t> lengths_;
-  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> prefixes_;
-  std::vector<std::size_t> long_lengths_;  // lengths of 63 bytes and more
+  std::size_t longest_ = 0;
 };
 
 }  // namespace vigie

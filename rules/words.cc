@@ -1,5 +1,6 @@
 #include "rules/words.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstring>
@@ -12,6 +13,14 @@
 #include "rules/segments.h"
 
 namespace vigie {
+
+// A word of which plain letters, digits and underscores decide alone.
+struct PlainWord {
+  const char* end = nullptr;  // null when it takes the whole of UAX #29
+  bool is_ascii = true;
+  bool is_word = false;  // holds a letter or a number
+  bool has_apostrophe = false;
+};
 
 namespace {
 
@@ -77,6 +86,12 @@ const char* elision_end(const char* begin, const char* end) {
   return end;
 }
 
+// Whether a mark may stand at `at`, which would belong to the cluster before it.
+bool may_be_tail(const char* at, const char* end) {
+  return ascii(*at) == Ascii::NotAscii &&
+         Characters::of(decode(at, end).code_point).is(Character::kClusterTail);
+}
+
 bool holds_letter_or_number(const char* begin, const char* end) {
   while (begin < end) {
     const Decoded next = decode(begin, end);
@@ -86,27 +101,58 @@ bool holds_letter_or_number(const char* begin, const char* end) {
   return false;
 }
 
-// The end of the word that starts with the ASCII letter, digit or underscore at `at` when ASCII
-// decides it alone; null when it takes the whole of UAX #29. Gives the same as word_segment_end.
-const char* ascii_segment_end(const char* at, const char* end) {
-  while (true) {
-    Ascii kind = ascii(*at);
-    Ascii last = kind;
-    while (kind == Ascii::Letter || kind == Ascii::Digit || kind == Ascii::Underscore) {
+constexpr char32_t kCurlyApostrophe = 0x2019;
+
+bool is_plain_letter(const char* at, const char* end) {
+  if (at == end) return false;
+  if (ascii(*at) != Ascii::NotAscii) return ascii(*at) == Ascii::Letter;
+  return Characters::of(decode(at, end).code_point).plain == Plain::Letter;
+}
+
+// Gives the same as word_segment_end. `at` is on an ASCII letter, digit or underscore, or on a
+// plain letter.
+PlainWord plain_word(const char* at, const char* end) {
+  PlainWord word;
+  Ascii last = Ascii::Underscore;
+  while (at < end) {
+    const Ascii kind = ascii(*at);
+    if (kind == Ascii::Letter || kind == Ascii::Digit || kind == Ascii::Underscore) {
       last = kind;
-      if (++at == end) return end;
-      kind = ascii(*at);
+      word.is_word = word.is_word || kind != Ascii::Underscore;
+      ++at;
+      continue;
     }
-    if (kind == Ascii::Other) return at;
-    if (kind == Ascii::NotAscii) return nullptr;
-    if (at + 1 == end) return at;
-    const Ascii next = ascii(at[1]);
-    if (next == Ascii::NotAscii) return nullptr;
-    const bool letters = *at == '\'' && last == Ascii::Letter && next == Ascii::Letter;
-    const bool numbers = last == Ascii::Digit && next == Ascii::Digit;
-    if (!letters && !numbers) return at;
-    ++at;
+    if (kind == Ascii::Other) break;
+    if (kind == Ascii::Joint) {
+      if (at + 1 == end) break;
+      const bool number = ascii(at[1]) == Ascii::Digit;
+      const bool letters = *at == '\'' && last == Ascii::Letter && is_plain_letter(at + 1, end);
+      if (!letters && !number && ascii(at[1]) == Ascii::NotAscii) return {};
+      if (!letters && !(last == Ascii::Digit && number)) break;
+      word.has_apostrophe = word.has_apostrophe || *at == '\'';
+      ++at;
+      continue;
+    }
+    const Decoded next = decode(at, end);
+    const Plain plain = Characters::of(next.code_point).plain;
+    if (plain == Plain::Letter) {
+      last = Ascii::Letter;
+      word.is_word = true;
+      word.is_ascii = false;
+      at += next.size;
+      continue;
+    }
+    if (plain == Plain::Break || plain == Plain::Cluster) break;
+    if (next.code_point != kCurlyApostrophe || last != Ascii::Letter ||
+        !is_plain_letter(at + next.size, end)) {
+      return {};
+    }
+    word.has_apostrophe = true;
+    word.is_ascii = false;
+    at += next.size;
   }
+  word.end = at;
+  return word;
 }
 
 }  // namespace
@@ -169,21 +215,53 @@ void CutText::cut_plain(const char* at, const char* end) {
       ++at;
       continue;
     }
-    const char* stop = kind == Ascii::NotAscii ? nullptr : ascii_segment_end(at, end);
-    const bool is_ascii = stop != nullptr;
-    if (!is_ascii) stop = word_segment_end(at, end);
-    const bool is_word =
-        (is_ascii && kind != Ascii::Underscore) || holds_letter_or_number(at, stop);
-    if (!is_word) at = stop;
-    while (at < stop) {
-      const char* part = elision_end(at, stop);
-      if (is_ascii) {
-        add_ascii(at, part);
-      } else {
-        add(WordKind::Word, at, part);
+    Plain plain = Plain::Letter;
+    if (kind == Ascii::NotAscii) {
+      const Decoded first = decode(at, end);
+      plain = Characters::of(first.code_point).plain;
+      const char* after = at + first.size;
+      if (plain == Plain::Break) {
+        at = after;
+        continue;
       }
-      at = part;
+      if (plain == Plain::Cluster && (after == end || !may_be_tail(after, end))) {
+        add_plain(at, after);
+        at = after;
+        continue;
+      }
     }
+    const PlainWord word = plain == Plain::Letter ? plain_word(at, end) : PlainWord{};
+    if (word.end == nullptr) {
+      at = cut_by_all_rules(at, end);
+      continue;
+    }
+    if (word.is_word) add_parts(at, word);
+    at = word.end;
+  }
+}
+
+// A word as UAX #29 has it, with its marks and whatever else plain_word does not know. Returns its
+// end.
+const char* CutText::cut_by_all_rules(const char* at, const char* end) {
+  const char* const stop = word_segment_end(at, end);
+  if (!holds_letter_or_number(at, stop)) return stop;
+  while (at < stop) {
+    const char* part = elision_end(at, stop);
+    add(WordKind::Word, at, part);
+    at = part;
+  }
+  return stop;
+}
+
+void CutText::add_parts(const char* at, const PlainWord& word) {
+  while (at < word.end) {
+    const char* const part = word.has_apostrophe ? elision_end(at, word.end) : word.end;
+    if (word.is_ascii) {
+      add_ascii(at, part);
+    } else {
+      add_plain(at, part);
+    }
+    at = part;
   }
 }
 
@@ -192,6 +270,36 @@ void CutText::add_ascii(const char* begin, const char* end) {
   char* place = impl_->grow(used_, size, words_);
   for (std::size_t i = 0; i < size; ++i) place[i] = lower(begin[i]);
   push(WordKind::Word, begin, end, {place, size});
+}
+
+// Folds plain letters, each by itself; a word with one whose folded form is longer than itself goes
+// the long way, and so does one with a curly apostrophe.
+void CutText::add_plain(const char* begin, const char* end) {
+  const auto size = static_cast<std::size_t>(end - begin);
+  char* const place = impl_->grow(used_, size, words_);
+  char* out = place;
+  for (const char* at = begin; at < end;) {
+    if (ascii(*at) != Ascii::NotAscii) {
+      *out++ = lower(*at++);
+      continue;
+    }
+    const Decoded next = decode(at, end);
+    const CharacterPage& page = Characters::page(next.code_point);
+    const Character& character = page.characters[next.code_point & 0xFF];
+    const bool mapped = character.fold_step == FoldStep::Mapped;
+    if (character.plain == Plain::No || (mapped && character.fold_size > next.size)) {
+      used_ -= size;
+      add(WordKind::Word, begin, end);
+      return;
+    }
+    const char* const folded = mapped ? page.fold_texts.data() + character.fold_at : at;
+    const std::size_t folded_size = mapped ? character.fold_size : next.size;
+    for (std::size_t i = 0; i < folded_size; ++i) *out++ = folded[i];
+    at += next.size;
+  }
+  const auto folded_size = static_cast<std::size_t>(out - place);
+  used_ -= size - folded_size;
+  push(WordKind::Word, begin, end, {place, folded_size});
 }
 
 void CutText::add(WordKind kind, const char* begin, const char* end) {
@@ -206,7 +314,7 @@ void CutText::add(WordKind kind, const char* begin, const char* end) {
   // A word of nothing but invisible letters is no word.
   if (folded.empty()) return;
   char* place = impl_->grow(used_, folded.size(), words_);
-  std::memcpy(place, folded.data(), folded.size());
+  std::ranges::copy(folded, place);
   push(kind, begin, end, {place, folded.size()});
 }
 

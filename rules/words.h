@@ -23,6 +23,8 @@ struct Word {
   std::string_view folded;
 };
 
+struct PlainWord;
+
 // Cuts text into words and entities and folds each, as the language of rules defines it (README,
 // "Words and folding"): one function for rules and for text. Keeps its buffers from one call to the
 // next; one thread.
@@ -45,7 +47,10 @@ class CutText {
   struct Impl;
 
   void cut_plain(const char* at, const char* end);
+  const char* cut_by_all_rules(const char* at, const char* end);
+  void add_parts(const char* at, const PlainWord& word);
   void add_ascii(const char* begin, const char* end);
+  void add_plain(const char* begin, const char* end);
   void add(WordKind kind, const char* begin, const char* end);
   void push(WordKind kind, const char* begin, const char* end, std::string_view folded);
 

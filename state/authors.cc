@@ -194,23 +194,25 @@ Result<void> Authors::read_sets(Partition partition, Hour from,
   std::string prefix{kVersion, 's'};
   put_fixed(prefix, static_cast<std::uint16_t>(number(partition)));
   bool damaged = false;
-  auto scanned = impl_->store.scan(
-      Space::Authors, prefix, prefix_end(prefix),
-      [&](std::string_view key, std::string_view value) {
-        ByteReader bytes(key.substr(prefix.size()));
-        SetChange read;
-        read.partition = partition;
-        read.series.dimension = static_cast<Dimension>(bytes.fixed<std::uint8_t>());
-        read.series.id = bytes.text();
-        read.hour = static_cast<Hour>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
-        if (bytes.ok() && read.hour < from) return true;
-        const auto set = decode_set(value);
-        damaged = !set || !bytes.ok() || !bytes.at_end();
-        if (damaged) return false;
-        read.authors = first_authors(*set);
-        visit(read);
-        return true;
-      });
+  auto scanned =
+      impl_->store.scan(Space::Authors, prefix, prefix_end(prefix),
+                        [&](std::string_view key, std::string_view value) {
+                          ByteReader bytes(key.substr(prefix.size()));
+                          SetChange read;
+                          read.partition = partition;
+                          const auto dimension = bytes.fixed<std::uint8_t>();
+                          // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
+                          read.series.dimension = static_cast<Dimension>(dimension);
+                          read.series.id = bytes.text();
+                          read.hour = static_cast<Hour>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
+                          if (bytes.ok() && read.hour < from) return true;
+                          const auto set = decode_set(value);
+                          damaged = !set || !bytes.ok() || !bytes.at_end();
+                          if (damaged) return false;
+                          read.authors = first_authors(*set);
+                          visit(read);
+                          return true;
+                        });
   if (!scanned) return scanned;
   if (damaged) return fail(Code::Corrupt, "authors: a stored set is damaged");
   return {};

@@ -29,6 +29,8 @@ if [ "$mode" = long ]; then
   fuzz_seconds=300
   # How often the crash tests kill the service.
   export VIGIE_ROUNDS=50
+  # With how many seeds generated rules are compared with the naive matcher.
+  export VIGIE_SEEDS=8
 fi
 
 # stage NAME COMMAND...: runs it, says how long it took, ends everything when it fails.

@@ -55,9 +55,8 @@ bool read_name(ByteReader& in, Series& series) {
   const std::uint64_t dimension = in.varint();
   series.id = in.text();
   if (!in.ok() || dimension > 255) return false;
-  // Any byte is of the enum's type; the next line says whether it is one of its values.
-  series.dimension =
-      static_cast<Dimension>(dimension);  // NOLINT(clang-analyzer-optin.core.EnumCastOutOfRange)
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): asked in the next line
+  series.dimension = static_cast<Dimension>(dimension);
   return raises_alerts(series.dimension);
 }
 

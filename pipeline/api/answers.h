@@ -17,10 +17,11 @@ Response answer_item(const Service& service, const Principal& who, const Request
 Response answer_counters(const Service& service, const Principal& who, const Request& request);
 Response answer_mentions(const Service& service, const Principal& who, const Request& request);
 Response answer_explain(const Service& service, const Principal& who, const Request& request);
+Response answer_backtest(const Service& service, const Principal& who, const Request& request);
 
-// Whether a POST says that its body is JSON or NDJSON, a form that a web page of another origin
-// cannot send without asking first.
-bool is_json_type(std::string_view content_type);
+// Whether a Content-Type says JSON, one value or one a line: a form that a web page of another
+// origin cannot send without asking first.
+bool is_json_type(std::string_view header);
 
 // A whole number from 1 to `max`, or `otherwise` where the request has no such parameter.
 Result<std::size_t> count_param(const Request& request, std::string_view name,

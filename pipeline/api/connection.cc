@@ -483,7 +483,7 @@ ServerState::ServerState(ApiOptions options_in, ApiParts parts_in,
       webhooks(secrets.empty() ? std::optional<WebhookVerifier>()
                                : std::optional<WebhookVerifier>(std::in_place, std::move(secrets),
                                                                 parts.clock)),
-      service{options, parts, webhooks ? &*webhooks : nullptr},
+      service{options, parts, webhooks ? &*webhooks : nullptr, backtest},
       authenticator(options.tokens),
       metrics(parts.registry) {}
 

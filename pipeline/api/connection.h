@@ -64,6 +64,7 @@ struct ServerState {
   const ApiOptions options;
   const ApiParts parts;
   const std::optional<WebhookVerifier> webhooks;
+  std::mutex backtest;
   const Service service;
   const Authenticator authenticator;
   ApiMetrics metrics;

@@ -68,8 +68,8 @@ std::string reasons_json(const Delivery& delivery, bool denied) {
 
 }  // namespace
 
-bool is_json_type(std::string_view content_type) {
-  std::string type(trimmed(content_type.substr(0, content_type.find(';'))));
+bool is_json_type(std::string_view header) {
+  std::string type(trimmed(header.substr(0, header.find(';'))));
   std::ranges::transform(type, type.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return type == "application/json" || type == "application/x-ndjson" ||

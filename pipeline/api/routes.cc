@@ -44,6 +44,13 @@ constexpr RouteEntry kRoutes[] = {
      answer_counters},
     {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, {}, answer_rules},
     {"explain", "POST", "/api/v1/rules/explain", Access::Read, RunsOn::Reader, {}, answer_explain},
+    {"rules_backtest",
+     "POST",
+     "/api/v1/rules/backtest",
+     Access::Read,
+     RunsOn::Reader,
+     {},
+     answer_backtest},
     {"mentions", "POST", "/api/v1/mentions", Access::Write, RunsOn::Writer, {}, answer_mentions},
 };
 

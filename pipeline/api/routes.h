@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -17,6 +18,7 @@ struct Service {
   const ApiOptions& options;
   const ApiParts& parts;
   const WebhookVerifier* webhooks;  // null: none configured
+  std::mutex& backtest;             // held by the one that runs
 };
 
 enum class Access : std::uint8_t {

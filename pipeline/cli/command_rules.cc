@@ -8,6 +8,7 @@
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/load_rules.h"
 #include "pipeline/cli/report.h"
+#include "pipeline/cli/sample_costs.h"
 #include "pipeline/core/json.h"
 #include "pipeline/route/route.h"
 #include "rules/lint.h"
@@ -97,10 +98,15 @@ Exit rules_check(const RulesCommand& command) {
   Exit exit = Exit::Good;
   const std::optional<LoadedRules> loaded = load_rules(command.rules, command.strict, exit);
   if (!loaded) return exit;
-  const bool doubtful =
-      print_diagnostics(lint(loaded->text, command.rules, system_clock()()), command.strict);
-  if (doubtful) return Exit::Input;
   const RuleSet& rules = *loaded->rules;
+  bool bad = print_diagnostics(lint(loaded->text, command.rules, system_clock()()), command.strict);
+  if (!command.sample.empty()) {
+    auto costs = sample_costs(command.rules, loaded->text, rules, command.sample);
+    if (!costs) return report(costs.error());
+    bad = print_diagnostics(std::move(costs->warnings), command.strict) || bad ||
+          costs->bad_lines > 0;
+  }
+  if (bad) return Exit::Input;
   fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules.rules().size(),
              rules.routes().size(), rules.version());
   return Exit::Good;

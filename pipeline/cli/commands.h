@@ -38,6 +38,7 @@ struct RulesCommand {
   bool strict = false;
   bool spans = true;
   std::vector<std::string> cases;  // of rules_test: files of cases
+  std::string sample;              // file of mentions that costs are told by; empty: none
 };
 Exit rules_check(const RulesCommand& command);
 Exit rules_test(const RulesCommand& command);
@@ -51,6 +52,24 @@ struct ExplainCommand {
 };
 // Explains the mention on the standard input.
 Exit rules_explain(const ExplainCommand& command);
+
+struct TopCommand {
+  std::string rules;
+  std::string input;
+  std::size_t count = 10;
+  bool json = false;
+};
+// The dearest rules over a file of mentions.
+Exit rules_top(const TopCommand& command);
+
+struct BacktestCommand {
+  std::string rules;
+  std::string against;  // empty: nothing to compare with
+  std::string input;
+  bool json = false;
+};
+// What the rules do to a file of mentions, and what they change.
+Exit rules_backtest(const BacktestCommand& command);
 
 struct CountersCommand {
   std::string config;

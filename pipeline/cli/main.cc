@@ -24,6 +24,8 @@ struct Commands {
   ReplayCommand replay;
   RulesCommand rules;
   ExplainCommand explain;
+  TopCommand top;
+  BacktestCommand backtest;
   CountersCommand counters;
   GenerateCommand generate;
   DoctorCommand doctor;
@@ -78,12 +80,44 @@ void add_replay(CLI::App& app, Commands& commands, Exit& exit) {
   replay->callback([&] { exit = vigie::replay(commands.replay); });
 }
 
+// What rules cost and change, told by a file of mentions.
+void add_rule_trials(CLI::App& rules, Commands& commands, Exit& exit) {
+  const char* const input =
+      "NDJSON file of mentions, or - for stdin; creates and updates are "
+      "matched, each line on its own, other ops are not";
+  CLI::App* top = rules.add_subcommand(
+      "top",
+      "The dearest rules over a file of mentions. Beyond budget is a rule that is a candidate for "
+      "more than 5 % of the mentions while less than a tenth of those match, or that takes more "
+      "than 10 % of the time and 1 us a mention; judged from 100 mentions on");
+  top->add_option("rules,--rules", commands.top.rules, "Rule file")->required();
+  top->add_option("--input", commands.top.input, input)->required();
+  top->add_option("--n,-n", commands.top.count, "How many")
+      ->capture_default_str()
+      ->check(check_whole);
+  top->add_flag("--json", commands.top.json, "One JSON object");
+  top->callback([&] { exit = rules_top(commands.top); });
+  CLI::App* backtest = rules.add_subcommand(
+      "backtest",
+      "What the rules would have done to a file of mentions, and what they would have changed; "
+      "author:new is an author's first line. The same input gives the same output");
+  backtest->add_option("rules,--rules", commands.backtest.rules, "Rule file, the new one")
+      ->required();
+  backtest->add_option("--against", commands.backtest.against, "Rule file to compare with");
+  backtest->add_option("--input", commands.backtest.input, input)->required();
+  backtest->add_flag("--json", commands.backtest.json, "One JSON object");
+  backtest->callback([&] { exit = rules_backtest(commands.backtest); });
+}
+
 void add_rules(CLI::App& app, Commands& commands, Exit& exit) {
   CLI::App* rules = app.add_subcommand("rules", "Check, test and try a rule file");
   rules->require_subcommand(1);
   CLI::App* check = rules->add_subcommand("check", "Say everything that is wrong or doubtful");
   check->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
   check->add_flag("--strict", commands.rules.strict, "Warnings are errors");
+  check->add_option("--sample", commands.rules.sample,
+                    "NDJSON file of mentions: also warn of each rule that is a candidate for more "
+                    "than 5 % of them and matches less than half of those");
   check->callback([&] { exit = rules_check(commands.rules); });
   CLI::App* test = rules->add_subcommand(
       "test", "Run must_match and must_not_match of every rule, and files of cases");
@@ -103,6 +137,7 @@ void add_rules(CLI::App& app, Commands& commands, Exit& exit) {
   explain->add_flag("--known-author", commands.explain.known_author,
                     "The author was heard of before");
   explain->callback([&] { exit = rules_explain(commands.explain); });
+  add_rule_trials(*rules, commands, exit);
 }
 
 void add_data(CLI::App& app, Commands& commands, Exit& exit) {

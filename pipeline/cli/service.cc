@@ -22,6 +22,7 @@
 #include "pipeline/run/alerting.h"
 #include "pipeline/run/connector_runner.h"
 #include "pipeline/run/ingest.h"
+#include "pipeline/run/rule_cost_board.h"
 #include "pipeline/run/rules_source.h"
 #include "pipeline/run/view.h"
 #include "pipeline/run/worker.h"
@@ -142,6 +143,7 @@ struct Service::Impl {
   std::atomic<bool> stopping{false};
 
   std::unique_ptr<RulesSource> rules;
+  std::unique_ptr<RuleCostBoard> costs;
   std::unique_ptr<Store> store;       // of the worker; embedded: of everything
   std::unique_ptr<Store> view_store;  // with Kafka: what the view folds
   std::unique_ptr<EventLog> log;
@@ -329,6 +331,7 @@ Result<void> Service::Impl::work() {
   WorkerOptions options;
   options.max_batch = config.log.batch_mentions;
   options.log_is_remote = !embedded;
+  options.costs = costs.get();
   Worker worker(*log, *store, *keys, [this] { return rules->current(); }, registry, options);
   auto started = worker.start();
   if (!started) return started;
@@ -448,6 +451,9 @@ void Service::Impl::keep_house() {
       asked = std::exchange(reload_asked, false);
     }
     watch_rules(asked, rules_info, reloads);
+    for (const std::string& warning : costs->warnings(std::chrono::steady_clock::now())) {
+      spdlog::warn("{}", warning);
+    }
     if (ticks) {
       auto ticked = ingest->tick(kTickAfter);
       if (!ticked && !stopping) spdlog::warn("tick error=\"{}\"", ticked.error().message);
@@ -482,6 +488,8 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   auto rules = RulesSource::open(config.rules);
   if (!rules) return std::unexpected(std::move(rules.error()));
   self.rules = std::move(*rules);
+  self.costs =
+      std::make_unique<RuleCostBoard>([&self] { return self.rules->current(); }, self.registry);
   for (const std::string& warning : self.rules->warnings()) spdlog::warn("{}", warning);
   auto secret = author_secret(config);
   if (!secret) return std::unexpected(std::move(secret.error()));
@@ -490,7 +498,8 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
     auto done = (self.*step)();
     if (!done) return std::unexpected(std::move(done.error()));
   }
-  self.ingest = std::make_unique<Ingest>(*self.log, self.rules.get(), RecordClock{}, self.registry);
+  self.ingest = std::make_unique<Ingest>(*self.log, self.rules.get(), RecordClock{}, self.registry,
+                                         self.costs.get());
   self.ingest->announce("api");
   if (roles.view) {
     ViewOptions options;

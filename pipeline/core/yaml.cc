@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <sstream>
+#include <unordered_set>
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -99,6 +100,7 @@ class Builder : public YAML::EventHandler {
     }
     stack_.push_back({.type = type, .mark = mark_of(mark)});
     keys_.emplace_back();
+    names_.emplace_back();
     has_key_.push_back(false);
   }
 
@@ -106,6 +108,7 @@ class Builder : public YAML::EventHandler {
     YamlNode node = std::move(stack_.back());
     stack_.pop_back();
     keys_.pop_back();
+    names_.pop_back();
     has_key_.pop_back();
     add(std::move(node));
   }
@@ -122,7 +125,7 @@ class Builder : public YAML::EventHandler {
     }
     if (!has_key_.back()) {
       if (node.type != YamlNode::Type::Scalar) throw Refused{node.mark, "expected a key"};
-      if (parent.find(node.text) != nullptr) {
+      if (stands_already(parent, node.text)) {
         throw Refused{node.mark, fmt::format("\"{}\" stands twice", node.text)};
       }
       keys_.back() = std::move(node);
@@ -133,6 +136,17 @@ class Builder : public YAML::EventHandler {
     has_key_.back() = false;
   }
 
+  // A map of a few keys is looked through; one of many would cost the square of their number.
+  bool stands_already(const YamlNode& map, const std::string& key) {
+    constexpr std::size_t kFew = 32;
+    if (map.entries.size() < kFew) return map.find(key) != nullptr;
+    std::unordered_set<std::string>& names = names_.back();
+    if (names.empty()) {
+      for (const YamlEntry& entry : map.entries) names.insert(entry.key.text);
+    }
+    return !names.insert(key).second;
+  }
+
   std::string_view text_;
   std::vector<std::size_t> lines_;  // where each line starts
   bool has_document_ = false;
@@ -140,6 +154,7 @@ class Builder : public YAML::EventHandler {
   std::vector<YamlNode> stack_;
   std::vector<YamlNode> keys_;
   std::vector<bool> has_key_;
+  std::vector<std::unordered_set<std::string>> names_;  // the keys so far, of a map that has many
 };
 
 Mark mark_at(std::string_view text, std::size_t offset) {

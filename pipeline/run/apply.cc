@@ -53,7 +53,7 @@ Apply::Apply(Partition partition, const Store& store, Authors& authors, const Au
       authors_(authors),
       keys_(keys),
       log_(log),
-      options_(std::move(options)),
+      options_(options),
       ledger_(store, partition),
       counters_(store, partition) {}
 
@@ -184,7 +184,7 @@ Result<void> Apply::judge(const Mention& mention, const std::string& key, Time s
 
   auto made = judged_record(mention, seen_at, old, row, rules, verdict, author_key());
   if (!made) return std::unexpected(std::move(made.error()));
-  LedgerRecord record = std::move(*made);
+  const LedgerRecord record = std::move(*made);
   if (row != nullptr) {
     book_unmatched(mention.network, Kind::Post, row->event_minute, -1, expiry(), counters_);
     ledger_.erase_unmatched(key);
@@ -295,6 +295,8 @@ void Apply::take_engagement(const Mention& mention, const std::string& key, Time
   if (!take_snapshot(record, mention.engagement, seen_at, expiry())) return;
   record.expires = std::max(record.expires, expires_after(stream_time_, kLedgerKept));
   authors_.move_message(partition_, old.author, key, old.expires, record.expires);
+  // `old` is no longer valid after the replacement.
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
   const LedgerRecord before = old;
   replace(key, &before, std::move(record));
 }
@@ -338,7 +340,7 @@ Result<void> Apply::set_hidden(const Mention& mention, const std::string& key, T
     LedgerRecord record = *old;
     record.hidden = hidden;
     const LedgerRecord before = *old;
-    return change_visibility(key, before, std::move(record), seen_at, rules);
+    return change_visibility(key, before, record, seen_at, rules);
   }
   if (!hidden) {
     ++counts_.ignored;
@@ -365,7 +367,8 @@ Result<void> Apply::set_hidden(const Mention& mention, const std::string& key, T
 }
 
 Result<void> Apply::change_visibility(const std::string& key, const LedgerRecord& old,
-                                      LedgerRecord record, Time seen_at, const RuleSet& rules) {
+                                      const LedgerRecord& record, Time seen_at,
+                                      const RuleSet& rules) {
   if (record == old) return {};
   const bool was_visible = old.visible();
   replace(key, &old, record);
@@ -408,7 +411,7 @@ Result<void> Apply::author_wide(const Mention& mention, Time seen_at, const Rule
     const LedgerRecord before = *old;
     LedgerRecord record = before;
     record.hidden_author = mention.op == Op::HideAuthor;
-    auto changed = change_visibility(key, before, std::move(record), seen_at, rules);
+    auto changed = change_visibility(key, before, record, seen_at, rules);
     if (!changed) return changed;
   }
   return {};

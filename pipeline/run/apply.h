@@ -84,7 +84,7 @@ class Apply {
                           const RuleSet& rules);
   Result<void> author_wide(const Mention& mention, Time seen_at, const RuleSet& rules);
   Result<void> change_visibility(const std::string& key, const LedgerRecord& old,
-                                 LedgerRecord record, Time seen_at, const RuleSet& rules);
+                                 const LedgerRecord& record, Time seen_at, const RuleSet& rules);
   void replace(const std::string& key, const LedgerRecord* old, LedgerRecord record);
   void emit_tagged(const std::string& key, const Mention& mention, const LedgerRecord& record);
   void emit_conversation(const std::string& key, const Mention& mention, const LedgerRecord* old,

@@ -16,6 +16,7 @@
 #include "pipeline/route/route.h"
 #include "pipeline/run/language.h"
 #include "pipeline/run/records.h"
+#include "pipeline/run/rule_cost_board.h"
 
 namespace vigie {
 namespace {
@@ -84,8 +85,17 @@ class Stamps {
 }  // namespace
 
 struct Ingest::Impl {
+  // What one thread matches with. A matcher counts the costs of one set, so that the outgoing one
+  // has its own; what that cost is told to nobody.
+  struct Matchers {
+    Matcher current;
+    Matcher outgoing;
+    RuleCostTeller teller;
+  };
+
   EventLog& log;
   const RulesSource* rules;
+  RuleCostBoard* costs;
 
   std::mutex clock_mutex;
   RecordClock clock;                                               // guarded by clock_mutex
@@ -93,7 +103,7 @@ struct Ingest::Impl {
   std::vector<std::chrono::steady_clock::time_point> last_record;  // guarded by clock_mutex
 
   std::mutex matcher_mutex;
-  std::vector<std::unique_ptr<Matcher>> idle_matchers;  // guarded by matcher_mutex
+  std::vector<std::unique_ptr<Matchers>> idle_matchers;  // guarded by matcher_mutex
 
   std::mutex label_mutex;
   std::set<std::string> network_labels;  // guarded by label_mutex
@@ -104,9 +114,11 @@ struct Ingest::Impl {
   prometheus::Counter& clock_steps;
   prometheus::Histogram& seconds;
 
-  Impl(EventLog& l, const RulesSource* r, RecordClock c, prometheus::Registry& registry)
+  Impl(EventLog& l, const RulesSource* r, RecordClock c, prometheus::Registry& registry,
+       RuleCostBoard* board)
       : log(l),
         rules(r),
+        costs(board),
         clock(std::move(c)),
         last_record(static_cast<std::size_t>(l.partitions(Topic::Mentions))),
         mentions(prometheus::BuildCounter()
@@ -133,22 +145,23 @@ struct Ingest::Impl {
                     .Add({}, prometheus::Histogram::BucketBoundaries{
                                  .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5})) {}
 
-  std::unique_ptr<Matcher> borrow_matcher() {
+  std::unique_ptr<Matchers> borrow_matchers() {
     const std::lock_guard lock(matcher_mutex);
-    if (idle_matchers.empty()) return std::make_unique<Matcher>();
-    std::unique_ptr<Matcher> matcher = std::move(idle_matchers.back());
+    if (idle_matchers.empty()) return std::make_unique<Matchers>();
+    std::unique_ptr<Matchers> matchers = std::move(idle_matchers.back());
     idle_matchers.pop_back();
-    return matcher;
+    return matchers;
   }
-  void give_back(std::unique_ptr<Matcher> matcher) {
+  void give_back(std::unique_ptr<Matchers> matchers) {
+    if (costs != nullptr) matchers->teller.tell(matchers->current.costs(), *costs);
     const std::lock_guard lock(matcher_mutex);
-    idle_matchers.push_back(std::move(matcher));
+    idle_matchers.push_back(std::move(matchers));
   }
 
   std::string network_label(const std::string& network);
   Time receipt();
   Time now();
-  bool wanted(const Mention& mention, Matcher& matcher) const;
+  bool wanted(const Mention& mention, Matchers& matchers) const;
   void log_mention(Mention&& mention, std::vector<Record>& records);
 };
 
@@ -175,10 +188,10 @@ Time Ingest::Impl::now() {
 }
 
 // Whether a rule of the set in force, or of the one that it has just replaced, may want it.
-bool Ingest::Impl::wanted(const Mention& mention, Matcher& matcher) const {
+bool Ingest::Impl::wanted(const Mention& mention, Matchers& matchers) const {
   if (mention.op != Op::Create || rules == nullptr) return true;
   // Whether the author is new is decided by a worker; until then either may be.
-  const auto keeps = [&](const std::shared_ptr<const RuleSet>& set) {
+  const auto keeps = [&](const std::shared_ptr<const RuleSet>& set, Matcher& matcher) {
     if (!set) return false;
     bool asked = false;
     Matcher::Options options;
@@ -186,7 +199,7 @@ bool Ingest::Impl::wanted(const Mention& mention, Matcher& matcher) const {
     if (is_kept(mention, matcher.match(*set, mention, options))) return true;
     return asked && is_kept(mention, matcher.match(*set, mention, {}));
   };
-  return keeps(rules->current()) || keeps(rules->outgoing());
+  return keeps(rules->current(), matchers.current) || keeps(rules->outgoing(), matchers.outgoing);
 }
 
 void Ingest::Impl::log_mention(Mention&& mention, std::vector<Record>& records) {
@@ -207,8 +220,8 @@ void Ingest::Impl::log_mention(Mention&& mention, std::vector<Record>& records) 
 }
 
 Ingest::Ingest(EventLog& log, const RulesSource* rules, RecordClock record_clock,
-               prometheus::Registry& registry)
-    : impl_(std::make_unique<Impl>(log, rules, std::move(record_clock), registry)) {}
+               prometheus::Registry& registry, RuleCostBoard* costs)
+    : impl_(std::make_unique<Impl>(log, rules, std::move(record_clock), registry, costs)) {}
 Ingest::~Ingest() = default;
 
 Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<Item> items,
@@ -219,7 +232,8 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
   std::vector<Record> records;
   records.reserve(items.size() + 1);
   std::map<std::string, std::size_t> networks;
-  std::unique_ptr<Matcher> matcher = options.keep_matched ? impl_->borrow_matcher() : nullptr;
+  std::unique_ptr<Impl::Matchers> matchers =
+      options.keep_matched ? impl_->borrow_matchers() : nullptr;
   std::optional<Time> last_input;
   if (options.time_from_input) {
     const std::lock_guard lock(impl_->clock_mutex);
@@ -244,7 +258,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
       std::string detected = detect_language(mention.text);
       if (!detected.empty()) mention.lang = std::move(detected);
     }
-    if (matcher && !impl_->wanted(mention, *matcher)) {
+    if (matchers && !impl_->wanted(mention, *matchers)) {
       ++outcome.dropped;
       continue;
     }
@@ -259,7 +273,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
     }
     ++outcome.logged;
   }
-  if (matcher) impl_->give_back(std::move(matcher));
+  if (matchers) impl_->give_back(std::move(matchers));
   std::vector<Partition> touched;
   for (const Record& record : records) {
     if (record.topic == Topic::Mentions) touched.push_back(record.partition);

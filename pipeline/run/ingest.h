@@ -19,6 +19,8 @@ class Registry;
 
 namespace vigie {
 
+class RuleCostBoard;
+
 struct IngestOptions {
   bool detect_lang = true;
   // Only what the rules may want reaches the log; see `keep` in the config.
@@ -33,9 +35,9 @@ struct IngestOptions {
 class Ingest {
  public:
   // `rules` may be null when no source keeps matched mentions only. `record_clock` gives record
-  // time.
+  // time. `costs` is told what the rules cost here; null: nobody is.
   Ingest(EventLog& log, const RulesSource* rules, RecordClock record_clock,
-         prometheus::Registry& registry);
+         prometheus::Registry& registry, RuleCostBoard* costs = nullptr);
   ~Ingest();
 
   struct Outcome {

@@ -14,6 +14,7 @@
 
 #include "pipeline/core/bytes.h"
 #include "pipeline/run/records.h"
+#include "pipeline/run/rule_cost_board.h"
 #include "state/cut.h"
 
 namespace vigie {
@@ -162,6 +163,7 @@ struct Worker::Impl {
   Metrics metrics;
   Authors authors;
   Matcher matcher;
+  RuleCostTeller cost_teller;
   MentionReader reader;
   std::unique_ptr<LogReader> log_reader;
 
@@ -313,6 +315,8 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   auto polled = self.log_reader->poll(self.options.max_batch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
   const auto begun = std::chrono::steady_clock::now();
+  // Also when nothing came: what the last batch cost is still to be told.
+  if (self.options.costs) self.cost_teller.tell(self.matcher.costs(), *self.options.costs);
   // Partitions that moved to another worker are read anew from the store when they come back.
   const std::vector<Partition> now = self.log_reader->partitions();
   std::erase_if(self.owned, [&](const auto& entry) {

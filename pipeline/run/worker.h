@@ -18,10 +18,13 @@ class Registry;
 
 namespace vigie {
 
+class RuleCostBoard;
+
 struct WorkerOptions {
-  std::size_t max_batch = 2000;  // records a commit
-  bool keep = false;             // see ApplyOptions
-  bool log_is_remote = false;    // see ApplyOptions
+  std::size_t max_batch = 2000;    // records a commit
+  bool keep = false;               // see ApplyOptions
+  bool log_is_remote = false;      // see ApplyOptions
+  RuleCostBoard* costs = nullptr;  // is told what the rules cost; null: nobody is
 };
 
 // Reads `mentions`, applies each record and commits what follows from it. The only writer of the

@@ -1,5 +1,5 @@
 // Cutting and folding any bytes: words in order, inside the text, folded as the definition says,
-// and the same for a CutText used before as for a new one.
+// the text as a whole, too, and the same for a CutText used before as for a new one.
 #include "rules/words.h"
 
 #include <cstddef>
@@ -41,6 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     vigie::fold_by_definition(text.substr(word.begin, word.end - word.begin), folded);
     require(word.folded == folded);
   }
+  std::string by_definition;
+  vigie::fold_by_definition(text, by_definition);
+  require(vigie::fold(text) == by_definition);
   for (const std::string_view lang : {""sv, "en"sv, "fr"sv}) (void)vigie::is_question(used, lang);
   return 0;
 }

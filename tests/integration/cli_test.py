@@ -47,6 +47,8 @@ class Cli:
 def output_that_cannot_be_written(cli, mentions, config):
     commands = [["rules", "match", "--rules", RULES], ["rules", "check", "--rules", RULES],
                 ["rules", "test", "--rules", RULES],
+                ["rules", "top", "--rules", RULES, "--input", mentions],
+                ["rules", "backtest", "--rules", RULES, "--input", mentions],
                 ["replay", "--rules", RULES, "--input", mentions],
                 ["counters", "-c", config, "--dump"], ["generate", "--count", "5"],
                 ["connectors", "list"], ["doctor", "-c", config], ["--help"]]
@@ -106,6 +108,10 @@ def wrong_command_lines(cli, config):
     for option in ("--seed", "--count"):
         for number in ("-1", "1.5", "99999999999999999999"):
             cli.expect(USAGE, [option, f'found "{number}"'], "generate", option, number)
+    cli.expect(USAGE, ["--n", 'found "-1"'], "rules", "top", "--rules", RULES, "--input", "-", "--n",
+               "-1")
+    for command in ("top", "backtest"):
+        cli.expect(USAGE, ["--input", "required"], "rules", command, "--rules", RULES)
     for rate in ("0", "-1", "nan"):
         cli.expect(USAGE, ["--rate"], "generate", "--count", "5", "--rate", rate)
     print("ok   wrong command lines are named")
@@ -255,6 +261,78 @@ def explanations_of_a_service(cli):
     print("ok   a service explains by the rules in force")
 
 
+COSTLY = """brand: {id: acme, query: acme}
+themes:
+  - {id: vain, query: 'late -acme'}
+  - id: rich
+    query: 'followers>=100000000'
+routes:
+  - {id: rest, when: 'is:brand', queue: community}
+"""
+
+
+def dear_rules(cli):
+    """Rules that are asked in vain are told of by top and by check, with their place."""
+    rules = cli.path("costly.yaml", COSTLY)
+    many = cli.path("many.ndjson", MENTION * 200)
+    out, _ = cli.expect(GOOD, [], "rules", "top", "--rules", rules, "--input", many, "--json")
+    top = json.loads(out)
+    told = {rule["rule"]: rule for rule in top["top"]}
+    counts = {name: [rule["candidates"], rule["evaluations"], rule["matches"]]
+              for name, rule in told.items()}
+    assert top["mentions"] == 200, top
+    assert counts == {"brand": [200, 200, 200], "theme:vain": [200, 200, 0],
+                      "theme:rich": [200, 200, 0], "route:rest": [200, 200, 200]}, counts
+    assert sorted(top["beyond_budget"]) == ["theme:rich", "theme:vain"], top
+    assert top["needs_no_word"] == ["theme:rich"], top
+    out, _ = cli.expect(GOOD, [], "rules", "top", rules, "--input", many, "--n", "0")
+    for words in ("theme:rich  no required word", "theme:vain  BEYOND BUDGET: a candidate for 100.0 %"):
+        assert words in out, out
+
+    sample = ["rules", "check", "--rules", rules, "--sample", many]
+    _, said = cli.expect(GOOD, [], *sample)
+    assert [line.split(": a candidate")[0] for line in said.splitlines()] == [
+        f"{rules}:3:23: warning: theme:vain", f"{rules}:5:12: warning: theme:rich"], said
+    for words in ("add a rarer one", "it needs no word", "limit 5 %"):
+        assert words in said, said
+    both = cli.path("both.yaml", COSTLY.replace("routes:", "  - {id: dead, query: a -a}\nroutes:"))
+    cli.expect(INPUT, ["theme:vain", "this can never match"], "rules", "check", both, "--sample",
+               many, "--strict")
+    few = cli.path("few.ndjson", MENTION * 99)
+    cli.expect(GOOD, ["holds 99 mentions", "100 are needed"], "rules", "check", rules, "--sample",
+               few)
+    empty = cli.path("empty.ndjson", "")
+    out, _ = cli.expect(GOOD, [], "rules", "top", rules, "--input", empty, "--json")
+    assert json.loads(out)["top"] == [], out
+    print("ok   rules that are asked in vain are told of")
+
+
+def backtests(cli):
+    rules = cli.path("costly.yaml", COSTLY)
+    bad = cli.path("bad.ndjson", MENTION + "{\n" + "nothing\n" * 12 + MENTION.replace('"1"', '"2"'))
+    for command in ("top", "backtest"):
+        _, said = cli.expect(INPUT, [f"{bad}: line 2: ", f"{bad}: line 11: ",
+                                     "3 more lines are no mentions"],
+                             "rules", command, rules, "--input", bad)
+        assert "line 12" not in said, said
+        cli.expect(INPUT, ["nofile", "No such file"], "rules", command, rules, "--input", "nofile")
+        cli.expect(INPUT, ["nofile", "No such file"], "rules", command, "nofile", "--input", bad)
+        cli.expect(INPUT, ["nofile"], "rules", "backtest", rules, "--against", "nofile", "--input",
+                   bad)
+    out, _ = cli.expect(INPUT, [], "rules", "backtest", RULES, "--against", rules, "--input", bad,
+                        "--json")
+    report = json.loads(out)
+    assert report["matched"] == 2 and report["bad_lines"]["lines"] == 13, report
+    assert [line.split(":")[0] for line in report["bad_lines"]["first"]] == [
+        f"line {n}" for n in range(2, 12)], report
+    dm = cli.path("dm.ndjson", MENTION.replace('"post"', '"dm"'))
+    with open(dm, "rb") as source:
+        out, said = cli.expect(GOOD, [], "rules", "backtest", rules, "--input", "-", stdin=source)
+    assert "brand: 1\n  + x/1 [direct message] acme is late\n" in out, out
+    assert said == "", said
+    print("ok   a backtest tells bad lines and marks direct messages")
+
+
 def interrupted_replay(cli):
     place = cli.path("temporary")
     os.mkdir(place)
@@ -334,6 +412,8 @@ def main():
         doubtful_rules(cli)
         explanations(cli)
         explanations_of_a_service(cli)
+        dear_rules(cli)
+        backtests(cli)
         interrupted_replay(cli)
         ignored_signal(cli, mentions)
 

@@ -1,12 +1,16 @@
 #include "rules/explain.h"
 
+#include <algorithm>
+#include <random>
+#include <set>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "pipeline/core/json.h"
 #include "pipeline/route/explain_route.h"
 #include "tests/rules/naive_matcher.h"
-#include "tests/rules/query_generator.h"
+#include "tests/rules/rule_generator.h"
 
 namespace vigie {
 namespace {
@@ -284,22 +288,25 @@ route:late: is taken
 }
 
 // Each clause against a matcher that shares nothing with the engine but the parser and the words.
-void compare(const QueryNode& query, const Clause& clause, const NaiveMatcher& naive,
-             std::size_t& held) {
-  ASSERT_EQ(clause.holds, naive.holds(query)) << print_query(query);
-  held += clause.holds ? 1 : 0;
+void compare(const QueryNode& query, const Clause& clause, NaiveMatcher& naive, std::size_t& held) {
+  const bool holds = naive.holds(query);
   const bool group = query.kind == QueryNode::Kind::And || query.kind == QueryNode::Kind::Or ||
                      query.kind == QueryNode::Kind::Not;
-  if (!group && clause.holds) {
-    NaiveMatcher::Spans found;
-    for (const Evidence& one : clause.found) found.emplace(one.begin, one.end);
-    ASSERT_EQ(found, naive.spans(query)) << print_query(query);
-  }
+  std::set<Answer::Marked> spans;
+  if (!group && holds) spans = naive.spans(query);
+  if (!naive.is_whole()) return;
+  ASSERT_EQ(clause.holds, holds) << print_query(query);
+  held += holds ? 1 : 0;
+  std::set<Answer::Marked> found;
+  for (const Evidence& one : clause.found) found.emplace(one.begin, one.end);
+  ASSERT_EQ(found.size() + clause.more, spans.size()) << print_query(query);
+  ASSERT_TRUE(std::ranges::includes(spans, found)) << print_query(query);
   // A NEAR that fails always says why.
-  ASSERT_EQ(query.kind == QueryNode::Kind::Near && !clause.holds,
+  ASSERT_EQ(query.kind == QueryNode::Kind::Near && !holds,
             query.kind == QueryNode::Kind::Near && !clause.note.empty());
+  ASSERT_EQ(query.children.size(), clause.children.size());
   for (std::size_t i = 0; i < query.children.size(); ++i) {
-    compare(query.children[i], clause.children[i], naive, held);
+    ASSERT_NO_FATAL_FAILURE(compare(query.children[i], clause.children[i], naive, held));
   }
 }
 
@@ -309,8 +316,8 @@ bool is_group(const Clause& clause) {
 }
 
 // What the whole would be, were the leaves and NEARs that settle nothing as a coin falls.
-bool reshuffled(const Clause& clause, QueryGenerator& coin) {
-  if (!is_group(clause)) return clause.decisive ? clause.holds : coin.below(2) == 0;
+bool reshuffled(const Clause& clause, std::mt19937_64& coin) {
+  if (!is_group(clause)) return clause.decisive ? clause.holds : coin() % 2 == 0;
   std::vector<bool> parts;
   for (const Clause& child : clause.children) parts.push_back(reshuffled(child, coin));
   if (clause.kind == QueryNode::Kind::Not) return !parts[0];
@@ -319,38 +326,59 @@ bool reshuffled(const Clause& clause, QueryGenerator& coin) {
                                              : std::ranges::any_of(parts, is_true);
 }
 
+// A rule or route as both see it, and that its decisive clauses decide.
+void check(const RuleExplanation& rule, const QueryNode& query, NaiveMatcher& naive,
+           std::mt19937_64& coin, std::size_t& held) {
+  ASSERT_NO_FATAL_FAILURE(compare(query, rule.clause, naive, held)) << rule.label;
+  ASSERT_EQ(stopped_by(rule).empty(), rule.clause.holds) << rule.label;
+  for (int fall = 0; fall < 8; ++fall) {
+    ASSERT_EQ(reshuffled(rule.clause, coin), rule.clause.holds) << rule.label;
+  }
+}
+
 TEST(ExplainDifferential, EveryClauseOfRandomRulesIsWhatTheNaiveMatcherSays) {
   constexpr std::uint64_t kSeed = 20260602;
-  QueryGenerator generator(kSeed);
-  Matcher matcher;
+  RuleGenerator generator(kSeed);
+  std::mt19937_64 coin(kSeed);
   std::size_t held = 0;
-  for (int round = 0; round < 400; ++round) {
-    std::string yaml = "themes:\n  - {id: t, query: ";
-    const std::string query = generator.query(3);
-    append_json_string(yaml, query);
-    yaml += "}\n";
-    const auto rules = RuleSet::compile(yaml, "r").rules;
-    if (!rules) continue;  // true of what has none of its words
-    const Explainer explainer(rules, yaml, "r");
-    const QueryNode tree = *parse_query(query).root;
-    for (int text = 0; text < 10; ++text) {
+  std::size_t held_in_routes = 0;
+  for (int round = 0; round < 240; ++round) {
+    const GeneratedRules made = generator.rules(8);
+    const Explainer explainer = explainer_of(made.yaml);
+    NaiveMatcher naive(made.rules);
+    for (std::size_t i = 0; i < 20; ++i) {
       const Mention mention = generator.mention();
+      const bool is_new = i % 3 == 0;
+      const Answer answer = naive.match(mention, is_new);
+      if (!naive.is_whole()) continue;
+      std::string about = fmt::format("seed {} round {}: ", kSeed, round);
+      append_json(about, mention);
+      SCOPED_TRACE(about);
+      const NaiveRules::Rule& rule = made.rules.rules[i % made.rules.rules.size()];
 
-      const auto explanation = explainer.explain(mention, "t", kNew);
+      const auto explanation =
+          explainer.explain(mention, rule.label, [&](const Mention&) { return is_new; });
 
-      const RuleExplanation& rule = explanation->rules.at(0);
-      const bool tagged = !matcher.match(*rules, mention, {}).themes.empty();
-      ASSERT_EQ(rule.matched, tagged) << "seed " << kSeed << " " << query;
-      ASSERT_EQ(rule.clause.holds, tagged) << "seed " << kSeed << " " << query;
-      ASSERT_EQ(stopped_by(rule).empty(), tagged);
-      for (int fall = 0; fall < 8; ++fall) {
-        ASSERT_EQ(reshuffled(rule.clause, generator), tagged) << query << " " << mention.text;
+      ASSERT_TRUE(explanation) << explanation.error().message;
+      const RuleExplanation& asked = explanation->rules.at(0);
+      ASSERT_EQ(asked.label, rule.label);
+      ASSERT_EQ(asked.matched, answer.labels.contains(rule.label)) << rule.label;
+      // A rule whose query does not decide says what does.
+      ASSERT_TRUE(asked.matched == asked.clause.holds || !asked.note.empty()) << rule.label;
+      ASSERT_NO_FATAL_FAILURE(check(asked, rule.query, naive, coin, held));
+      for (std::size_t at = 0; at < explanation->routes.size(); ++at) {
+        const RuleExplanation& route = explanation->routes[at];
+        ASSERT_EQ(route.label, "route:" + made.rules.routes[at].id);
+        ASSERT_NO_FATAL_FAILURE(
+            check(route, made.rules.routes[at].when, naive, coin, held_in_routes));
+        const bool is_first = answer.route == made.rules.routes[at].id;
+        ASSERT_EQ(route.clause.holds, is_first);
+        ASSERT_EQ(route.matched, is_first && may_be_queued(mention, explanation->verdict));
       }
-      ASSERT_NO_FATAL_FAILURE(compare(tree, rule.clause, NaiveMatcher(mention), held))
-          << "seed " << kSeed << " text: " << mention.text << " query: " << query;
     }
   }
   EXPECT_GT(held, 2000U);
+  EXPECT_GT(held_in_routes, 5000U);
 }
 
 }  // namespace

@@ -115,8 +115,9 @@ TEST(Fold, TakesWorkInProportionToARowOfMarks) {
 }
 
 TEST(Fold, TableAndDefinitionAgreeOnEveryCodePoint) {
-  // Alone, and between neighbours that compose, strip or reorder.
-  for (char32_t c = 1; c < 0x110000; c += c >= 0x20000 && c < 0xE0000 ? 61 : 1) {
+  // Alone, and between neighbours that compose, strip or reorder. Beyond the planes in use only
+  // some.
+  for (char32_t c = 1; c < 0x110000; c += c >= 0x32400 && c < 0xE0000 ? 61 : 1) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
     std::string one;
     append_utf8(one, c);

@@ -197,6 +197,38 @@ TEST(RuleFile, ErrorsInAQueryNameTheirPlaceInAnyYamlForm) {
   EXPECT_TRUE(first(head + "\"late \\\n      bad:x\"\n").starts_with("r.yaml:5:7:"));
 }
 
+// What the parser says of a query comes before what the compiler says of what stands further left.
+TEST(RuleFile, EachOfManyWarningsOfAQueryNamesItsPlace) {
+  EXPECT_EQ(messages("brand:\n"
+                     "  id: acme\n"
+                     "  query: 'acme, it''s and\n"
+                     "\n"
+                     "    late, or lost'\n"
+                     "themes:\n"
+                     "  - {id: a, query: \"a\\u00e9 and b, \\\n"
+                     "      or c,\"}\n"),
+            (std::vector<std::string>{
+                "r.yaml:3:11: warning: \"acme,\" is matched as \"acme\"",
+                "r.yaml:3:23: warning: \"and\" is a word here; the operator is written AND",
+                "r.yaml:5:5: warning: \"late,\" is matched as \"late\"",
+                "r.yaml:5:11: warning: \"or\" is a word here; the operator is written OR",
+                "r.yaml:7:29: warning: \"and\" is a word here; the operator is written AND",
+                "r.yaml:7:33: warning: \"b,\" is matched as \"b\"",
+                "r.yaml:8:7: warning: \"or\" is a word here; the operator is written OR",
+                "r.yaml:8:10: warning: \"c,\" is matched as \"c\""}));
+}
+
+TEST(RuleFile, AKeyStandsOnceInAMapOfMany) {
+  std::string yaml = "brand: {id: acme, query: acme}\nlists:\n";
+  for (int i = 0; i < 100; ++i) yaml += "  l" + std::to_string(i) + ": ['x:@a']\n";
+
+  EXPECT_EQ(messages(yaml), std::vector<std::string>());
+  EXPECT_EQ(messages(yaml + "  l7: ['x:@b']\n"),
+            std::vector<std::string>{"r.yaml:103:3: error: \"l7\" stands twice"});
+  EXPECT_EQ(messages(yaml + "  l99: ['x:@b']\n"),
+            std::vector<std::string>{"r.yaml:103:3: error: \"l99\" stands twice"});
+}
+
 TEST(RuleFile, BrokenYamlIsAnErrorWithItsPlace) {
   EXPECT_TRUE(first("brand: [").starts_with("r.yaml:"));
   EXPECT_TRUE(first("brand: &a {id: x}\n").starts_with("r.yaml:1:8: error: anchors"));

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/run/rule_cost_board.h"
 #include "tests/fakes/acme.h"
 #include "tests/fakes/metric.h"
 #include "tests/fakes/refusing_log.h"
@@ -132,6 +133,20 @@ TEST_F(Ingesting, KeepsWithTheOldRulesForAWhileAfterAReload) {
                               {.keep_matched = true});
 
   EXPECT_EQ(outcome.logged, 2U);
+}
+
+TEST_F(Ingesting, TellsWhatTheRulesInForceCostAtTheDoor) {
+  RuleCostBoard board([this] { return source_->current(); }, registry_);
+  prometheus::Registry other;
+  Ingest ingest(refusing_, source_.get(), RecordClock([] { return kNow; }), other, &board);
+
+  auto outcome = ingest.accept("forum", {acme_mention("1", "acme", kNow)}, "", {});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(metric(registry_, "vigie_rule_matches_total"), 0) << "nothing was matched";
+  outcome = ingest.accept("forum", {acme_mention("2", "acme", kNow)}, "", {.keep_matched = true});
+
+  ASSERT_TRUE(outcome);
+  EXPECT_GE(metric(registry_, "vigie_rule_matches_total"), 1);
 }
 
 TEST_F(Ingesting, DropsNothingButCreates) {

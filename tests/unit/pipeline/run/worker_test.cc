@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/bytes.h"
+#include "pipeline/run/rule_cost_board.h"
 #include "state/counters.h"
 #include "state/cut.h"
 #include "tests/fakes/acme.h"
@@ -238,6 +239,20 @@ TEST_F(Working, StreamTimeSurvivesARestart) {
   drain();
 
   EXPECT_EQ(worker_->stream_time(), kNow);
+}
+
+TEST_F(Working, TellsWhatTheRulesCostAlsoWhenNothingMoreComes) {
+  RuleCostBoard board([this] { return rules_; }, registry_);
+  WorkerOptions options;
+  options.costs = &board;
+  worker_.emplace(*log_, log_.store(), keys_, [this] { return rules_; }, registry_, options);
+  ASSERT_TRUE(worker_->start());
+  log(acme_mention("1", "acme", kNow));
+  EXPECT_EQ(step(), 1U);
+
+  EXPECT_EQ(step(), 0U);
+
+  EXPECT_GE(metric(registry_, "vigie_rule_matches_total"), 1);
 }
 
 }  // namespace

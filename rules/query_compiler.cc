@@ -1,3 +1,5 @@
+#include "rules/query_compiler.h"
+
 #include <algorithm>
 #include <array>
 
@@ -5,15 +7,14 @@
 #include <re2/re2.h>
 
 #include "rules/fold.h"
-#include "rules/plan.h"
 
 namespace vigie {
 namespace {
 
-constexpr std::size_t kMaxRegexes = 5'000;
+constexpr std::size_t kMaxRegexes = 10'000;
 // What one regex may take of memory, its automata included. RE2 falls back to slower automata
 // before it takes more.
-constexpr std::int64_t kMaxRegexMemory = std::int64_t{1} << 20;
+constexpr std::int64_t kMaxRegexMemory = std::int64_t{1} << 19;
 
 // One network of each way to write a handle.
 constexpr std::array<std::string_view, 4> kHandleNetworks = {"", "mastodon", "bluesky",
@@ -39,9 +40,37 @@ bool holds_of_nothing(const QueryNode& query) {
   }
 }
 
-// As what a word or entity of a query may stand in a text.
-Kinds kinds_for(WordKind kind) {
-  return kind == WordKind::Word ? kWordAlone : kinds_of(kind);
+// An And or Or of parts; one part is itself.
+std::vector<Cell> group_of(Step step, const std::vector<std::vector<Cell>>& parts) {
+  if (parts.size() == 1) return parts.front();
+  std::vector<Cell> cells = {Cell::make(step, parts.size()), Cell{}};
+  for (const std::vector<Cell>& part : parts) cells.insert(cells.end(), part.begin(), part.end());
+  cells[1].bits = static_cast<std::uint32_t>(cells.size());
+  return cells;
+}
+
+// What is cheap to ask is asked first; the answer does not depend on the order.
+int cost_rank(const std::vector<Cell>& part) {
+  switch (part.front().step()) {
+    case Step::Term:
+      return 0;
+    case Step::Field:
+      return 1;
+    case Step::Phrase:
+      return 2;
+    case Step::Exact:
+      return 3;
+    case Step::Near:
+    case Step::OrderedNear:
+      return 5;
+    case Step::Regex:
+      return 6;
+    case Step::And:
+    case Step::Or:
+    case Step::Not:
+      break;
+  }
+  return 4;
 }
 
 // The pieces of a phrase as operands: `par* ONEAR/0 x`.
@@ -73,41 +102,45 @@ std::optional<std::uint32_t> QueryCompiler::compile(const QueryNode& query,
   if (where != FieldContext::Where::Route && holds_of_nothing(query)) {
     error(query, "this matches what has none of its words; add something it has to have");
   }
-  const std::uint32_t root = node(query);
+  const Cells cells = node(query);
   if (failed_) return {};
-  return root;
+  const auto begin = static_cast<std::uint32_t>(plan_.cells.size());
+  plan_.cells.insert(plan_.cells.end(), cells.begin(), cells.end());
+  return begin;
 }
 
-std::uint32_t QueryCompiler::error(const QueryNode& query, std::string message) {
+QueryCompiler::Cells QueryCompiler::error(const QueryNode& query, std::string message) {
   issues_->push_back({query.begin, true, std::move(message)});
   failed_ = true;
-  return 0;
+  return {};
 }
 
-std::uint32_t QueryCompiler::add(PlanNode node) {
-  plan_.nodes.push_back(node);
-  return static_cast<std::uint32_t>(plan_.nodes.size() - 1);
+QueryCompiler::Cells QueryCompiler::leaf(const QueryNode& query, Step step, std::size_t argument) {
+  if (argument > Cell::kMaxArgument) {
+    return error(query, fmt::format("more than {} different words, phrases' words or fields in "
+                                    "the file",
+                                    Cell::kMaxArgument));
+  }
+  return {Cell::make(step, argument)};
 }
 
-std::uint32_t QueryCompiler::add_any(std::vector<std::uint32_t> alternatives) {
-  if (alternatives.size() == 1) return alternatives.front();
-  PlanNode any{.op = PlanNode::Op::Or};
-  any.a = static_cast<std::uint32_t>(plan_.children.size());
-  any.b = static_cast<std::uint32_t>(alternatives.size());
-  plan_.children.insert(plan_.children.end(), alternatives.begin(), alternatives.end());
-  return add(any);
+QueryCompiler::Cells QueryCompiler::term(const QueryNode& query, std::string_view folded,
+                                         WordKind kind, bool only) {
+  const std::uint32_t id = plan_.vocabulary.add_word(folded);
+  Cells cells = leaf(query, Step::Term, id);
+  if (!cells.empty()) cells[0] = Cell::term(id, kind, only);
+  return cells;
 }
 
-std::uint32_t QueryCompiler::node(const QueryNode& query) {
+QueryCompiler::Cells QueryCompiler::node(const QueryNode& query) {
   switch (query.kind) {
     case QueryNode::Kind::And:
-      return group(query, PlanNode::Op::And);
     case QueryNode::Kind::Or:
-      return group(query, PlanNode::Op::Or);
+      return group(query);
     case QueryNode::Kind::Not: {
-      PlanNode negation{.op = PlanNode::Op::Not};
-      negation.a = node(query.children.front());
-      return add(negation);
+      Cells cells = node(query.children.front());
+      cells.insert(cells.begin(), Cell::make(Step::Not, 0));
+      return cells;
     }
     case QueryNode::Kind::Near:
       return near(query);
@@ -122,39 +155,17 @@ std::uint32_t QueryCompiler::node(const QueryNode& query) {
     case QueryNode::Kind::Number:
       return field(query);
   }
-  return 0;
+  return {};
 }
 
-std::uint32_t QueryCompiler::group(const QueryNode& query, PlanNode::Op op) {
-  std::vector<std::uint32_t> parts;
+QueryCompiler::Cells QueryCompiler::group(const QueryNode& query) {
+  std::vector<Cells> parts;
   parts.reserve(query.children.size());
   for (const QueryNode& child : query.children) parts.push_back(node(child));
-  // A part that was refused has no node; nobody reads the group it stands in.
-  if (failed_) return 0;
-  // What is cheap to ask is asked first; the answer does not depend on the order.
-  std::ranges::sort(parts, {}, [&](std::uint32_t part) {
-    switch (plan_.nodes[part].op) {
-      case PlanNode::Op::Term:
-        return 0;
-      case PlanNode::Op::Field:
-        return 1;
-      case PlanNode::Op::Phrase:
-        return 2;
-      case PlanNode::Op::Exact:
-        return 3;
-      case PlanNode::Op::Near:
-        return 5;
-      case PlanNode::Op::Regex:
-        return 6;
-      default:
-        return 4;
-    }
-  });
-  PlanNode result{.op = op};
-  result.a = static_cast<std::uint32_t>(plan_.children.size());
-  result.b = static_cast<std::uint32_t>(parts.size());
-  plan_.children.insert(plan_.children.end(), parts.begin(), parts.end());
-  return add(result);
+  // A part that was refused has no cells; nobody reads the group it stands in.
+  if (failed_) return {};
+  std::ranges::sort(parts, {}, cost_rank);
+  return group_of(query.kind == QueryNode::Kind::And ? Step::And : Step::Or, parts);
 }
 
 void QueryCompiler::check_near_operand(const QueryNode& operand) {
@@ -166,17 +177,20 @@ void QueryCompiler::check_near_operand(const QueryNode& operand) {
   }
 }
 
-std::uint32_t QueryCompiler::near(const QueryNode& query) {
+QueryCompiler::Cells QueryCompiler::near(const QueryNode& query) {
   for (const QueryNode& child : query.children) check_near_operand(child);
-  PlanNode result{.op = PlanNode::Op::Near};
-  result.ordered = query.ordered;
-  result.distance = query.distance;
-  result.a = node(query.children[0]);
-  result.b = node(query.children[1]);
-  return add(result);
+  const Cells left = node(query.children[0]);
+  const Cells right = node(query.children[1]);
+  if (failed_) return {};
+  Cells cells = {Cell::make(query.ordered ? Step::OrderedNear : Step::Near, query.distance),
+                 Cell{}};
+  cells.insert(cells.end(), left.begin(), left.end());
+  cells.insert(cells.end(), right.begin(), right.end());
+  cells[1].bits = static_cast<std::uint32_t>(cells.size());
+  return cells;
 }
 
-std::uint32_t QueryCompiler::entity(const QueryNode& query, WordKind kind) {
+QueryCompiler::Cells QueryCompiler::entity(const QueryNode& query, WordKind kind) {
   const std::string_view name = std::string_view(query.text).substr(1);
   if (name.find_first_of("*?") != std::string_view::npos) {
     return error(query, fmt::format("a wildcard stands in a word; {} has to be whole", query.text));
@@ -199,13 +213,10 @@ std::uint32_t QueryCompiler::entity(const QueryNode& query, WordKind kind) {
     return error(query, fmt::format("\"{}\" is no {}", query.text,
                                     kind == WordKind::Handle ? "handle" : "hashtag"));
   }
-  PlanNode term{.op = PlanNode::Op::Term};
-  term.kinds = kinds_of(kind);
-  term.a = plan_.vocabulary.add_word(folded);
-  return add(term);
+  return term(query, folded, kind, true);
 }
 
-std::uint32_t QueryCompiler::word(const QueryNode& query) {
+QueryCompiler::Cells QueryCompiler::word(const QueryNode& query) {
   const std::string& text = query.text;
   if (text.front() == '@') return entity(query, WordKind::Handle);
   if (text.front() == '#' && text.find_first_of("*?") != std::string::npos) {
@@ -216,10 +227,7 @@ std::uint32_t QueryCompiler::word(const QueryNode& query) {
   const bool whole = words.size() == 1 && words[0].begin == 0 && words[0].end == text.size();
   // An emoji may be a keycap, which has a # or * of its own.
   if (whole && words[0].kind != WordKind::Word) {
-    PlanNode term{.op = PlanNode::Op::Term};
-    term.kinds = kinds_of(words[0].kind);
-    term.a = plan_.vocabulary.add_word(words[0].folded);
-    return add(term);
+    return term(query, words[0].folded, words[0].kind, true);
   }
   if (text.front() == '#') return entity(query, WordKind::Hashtag);
   if (text.find_first_of("*?") != std::string::npos) return wildcard(query);
@@ -234,24 +242,16 @@ std::uint32_t QueryCompiler::word(const QueryNode& query) {
          fmt::format("\"{}\" is matched as \"{}\"", text,
                      text.substr(words.front().begin, words.back().end - words.front().begin))});
   }
-  if (words.size() == 1) {
-    PlanNode term{.op = PlanNode::Op::Term};
-    term.kinds = kinds_for(words[0].kind);
-    term.a = plan_.vocabulary.add_word(words[0].folded);
-    return add(term);
-  }
-  const std::uint32_t as_phrase = phrase(query, text, false);
+  if (words.size() == 1) return term(query, words[0].folded, words[0].kind, false);
+  const Cells as_phrase = phrase(query, text, false);
   cut_.cut("#" + text, "");
   const std::vector<Word>& tag = cut_.words();
   if (tag.size() != 1 || tag[0].kind != WordKind::Hashtag || tag[0].end != text.size() + 1)
     return as_phrase;
-  PlanNode hashtag{.op = PlanNode::Op::Term};
-  hashtag.kinds = kinds_of(WordKind::Hashtag);
-  hashtag.a = plan_.vocabulary.add_word(tag[0].folded);
-  return add_any({as_phrase, add(hashtag)});
+  return group_of(Step::Or, {as_phrase, term(query, tag[0].folded, WordKind::Hashtag, true)});
 }
 
-std::uint32_t QueryCompiler::wildcard(const QueryNode& query) {
+QueryCompiler::Cells QueryCompiler::wildcard(const QueryNode& query) {
   const std::string& text = query.text;
   const std::size_t star = text.find('*');
   if (star != std::string::npos && star + 1 != text.size()) {
@@ -274,14 +274,12 @@ std::uint32_t QueryCompiler::wildcard(const QueryNode& query) {
   if (star != std::string::npos && code_points(folded) < 2) {
     return error(query, "expected two letters or numbers before the *");
   }
-  PlanNode term{.op = PlanNode::Op::Term};
-  term.kinds = kWordAlone;
-  term.a = plan_.vocabulary.add_wildcard(star == std::string::npos ? folded : folded + "*");
-  return add(term);
+  return leaf(query, Step::Term,
+              plan_.vocabulary.add_wildcard(star == std::string::npos ? folded : folded + "*"));
 }
 
 // A wildcard would be taken for punctuation, and the phrase for one that is never there.
-std::uint32_t QueryCompiler::quotation(const QueryNode& query) {
+QueryCompiler::Cells QueryCompiler::quotation(const QueryNode& query) {
   const std::string_view text = query.text;
   cut_.cut(text, "");
   const std::vector<Word>& words = cut_.words();
@@ -320,40 +318,35 @@ std::vector<std::vector<QueryCompiler::PhraseWord>> QueryCompiler::readings(std:
   return result;
 }
 
-std::uint32_t QueryCompiler::phrase(const QueryNode& query, std::string_view text, bool exact) {
-  std::vector<std::uint32_t> alternatives;
+QueryCompiler::Cells QueryCompiler::phrase(const QueryNode& query, std::string_view text,
+                                           bool exact) {
+  std::vector<Cells> alternatives;
   for (const std::vector<PhraseWord>& words : readings(text)) {
     if (words.empty()) {
       return error(
           query, fmt::format("\"{}\" has nothing to match: expected a letter, a number or an emoji",
                              text));
     }
-    alternatives.push_back(phrase_of(words, exact));
+    alternatives.push_back(phrase_of(query, words, exact));
   }
-  return add_any(std::move(alternatives));
+  return group_of(Step::Or, alternatives);
 }
 
-std::uint32_t QueryCompiler::phrase_of(const std::vector<PhraseWord>& words, bool exact) {
-  if (words.size() == 1 && !exact) {
-    PlanNode term{.op = PlanNode::Op::Term};
-    term.kinds = kinds_for(words[0].kind);
-    term.a = plan_.vocabulary.add_word(words[0].folded);
-    return add(term);
-  }
-  PlanNode result{.op = exact ? PlanNode::Op::Exact : PlanNode::Op::Phrase};
-  result.a = static_cast<std::uint32_t>(plan_.parts.size());
-  result.b = static_cast<std::uint32_t>(words.size());
+QueryCompiler::Cells QueryCompiler::phrase_of(const QueryNode& query,
+                                              const std::vector<PhraseWord>& words, bool exact) {
+  if (words.size() == 1 && !exact) return term(query, words[0].folded, words[0].kind, false);
+  Cells cells = leaf(query, exact ? Step::Exact : Step::Phrase, words.size());
+  const std::size_t first_text = plan_.part_texts.size();
   for (const PhraseWord& part : words) {
-    if (exact) {
-      plan_.part_texts[static_cast<std::uint32_t>(plan_.parts.size())] = nfc(part.written);
-    }
-    plan_.parts.push_back({plan_.vocabulary.add_word(part.folded),
-                           exact ? kinds_of(part.kind) : kinds_for(part.kind)});
+    const Cells one = term(query, part.folded, part.kind, exact);
+    cells.insert(cells.end(), one.begin(), one.end());
+    if (exact) plan_.part_texts.push_back(nfc(part.written));
   }
-  return add(result);
+  if (exact) cells.push_back({static_cast<std::uint32_t>(first_text)});
+  return cells;
 }
 
-std::uint32_t QueryCompiler::regex(const QueryNode& query) {
+QueryCompiler::Cells QueryCompiler::regex(const QueryNode& query) {
   if (plan_.regexes.size() == kMaxRegexes) {
     return error(query, fmt::format("more regexes than the limit of {}", kMaxRegexes));
   }
@@ -368,19 +361,19 @@ std::uint32_t QueryCompiler::regex(const QueryNode& query) {
   }
   if (!regex->ok()) return error(query, fmt::format("no valid regex: {}", regex->error()));
   if (re2::RE2::PartialMatch("", *regex)) return error(query, "the regex matches the empty text");
-  PlanNode result{.op = PlanNode::Op::Regex};
-  result.a = static_cast<std::uint32_t>(plan_.regexes.size());
+  std::vector<std::uint32_t>& needed = plan_.regex_atoms.emplace_back();
+  for (const std::string& atom : Atoms::needed_by(query.text, query.ignore_case)) {
+    needed.push_back(plan_.atoms.add(atom));
+  }
   plan_.regexes.push_back(std::move(regex));
-  return add(result);
+  return leaf(query, Step::Regex, plan_.regexes.size() - 1);
 }
 
-std::uint32_t QueryCompiler::field(const QueryNode& query) {
+QueryCompiler::Cells QueryCompiler::field(const QueryNode& query) {
   Result<Field> compiled = compile_field(query, where_, context_);
   if (!compiled) return error(query, compiled.error().message);
-  PlanNode result{.op = PlanNode::Op::Field};
-  result.a = static_cast<std::uint32_t>(plan_.fields.size());
   plan_.fields.push_back(std::move(*compiled));
-  return add(result);
+  return leaf(query, Step::Field, plan_.fields.size() - 1);
 }
 
 }  // namespace vigie

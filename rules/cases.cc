@@ -24,7 +24,8 @@ std::vector<RuleSet::CaseResult> RuleSet::run_cases() const {
       }
     }
     results.push_back({each.label, each.source.line, each.source.expected_match,
-                       matched == each.source.expected_match, each.source.text});
+                       matched == each.source.expected_match, each.source.text,
+                       &each.source.mention});
   }
   std::ranges::sort(results, {}, &CaseResult::line);
   return results;

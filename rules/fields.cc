@@ -6,6 +6,7 @@
 
 #include "pipeline/core/ids.h"
 #include "rules/plan.h"
+#include "rules/suggest.h"
 
 namespace vigie {
 namespace {
@@ -14,19 +15,7 @@ using What = Field::What;
 
 std::unexpected<Error> unknown(std::string_view what, std::string_view value,
                                const std::vector<std::string_view>& known) {
-  const std::string_view near = nearest(value, known);
-  if (!near.empty()) {
-    return fail(Code::Invalid,
-                fmt::format("unknown {} \"{}\"; did you mean \"{}\"?", what, value, near));
-  }
-  if (known.empty())
-    return fail(Code::Invalid, fmt::format("unknown {} \"{}\"; the file has none", what, value));
-  constexpr std::size_t kShown = 12;
-  const std::vector<std::string_view> shown(
-      known.begin(), known.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, known.size())));
-  return fail(Code::Invalid,
-              fmt::format("unknown {} \"{}\"; expected one of {}{}", what, value,
-                          fmt::join(shown, ", "), known.size() > kShown ? ", ..." : ""));
+  return fail(Code::Invalid, unknown_value(what, value, known));
 }
 
 Field simple(What what) {
@@ -72,6 +61,12 @@ Result<Field> author_field(std::string_view value, const FieldContext& context) 
     context.compared += known.size();
     return unknown("list", list, known);
   }
+  const std::string_view near = nearest(value, {"new", "brand", "ambassador"});
+  if (!near.empty()) return unknown("author", value, {near});
+  if (context.lists.contains(value)) {
+    return fail(Code::Invalid,
+                fmt::format("unknown author \"{}\"; did you mean \"list:{}\"?", value, value));
+  }
   return fail(Code::Invalid,
               fmt::format("unknown author \"{}\"; expected @handle, id:ID, new, brand, ambassador "
                           "or list:NAME",
@@ -103,7 +98,11 @@ Result<Field> tag_field(std::string_view name, std::string_view value, FieldCont
   context.compared += context.labels.size();
   std::vector<std::string_view> known;
   for (const auto& [label, rule] : context.labels) {
+    const std::size_t colon = label.find(':');
     if (label.starts_with(prefix)) known.push_back(std::string_view(label).substr(prefix.size()));
+    if (colon == std::string::npos || label.substr(colon + 1) != value) continue;
+    return fail(Code::Invalid,
+                fmt::format("unknown {} \"{}\"; did you mean {}?", name, value, label));
   }
   return unknown(name, value, known);
 }
@@ -251,6 +250,18 @@ void fold_into(std::string& out, std::string_view text) {
     }
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   }
+}
+
+FieldContext context_of(const RuleFile& file) {
+  FieldContext context;
+  context.file = &file;
+  for (const auto& [id, accounts] : file.lists) {
+    context.lists.emplace(id, static_cast<std::uint32_t>(context.lists.size()));
+  }
+  for (std::uint32_t i = 0; i < file.rules.size(); ++i) {
+    context.labels.emplace(file.rules[i].rule.label, i);
+  }
+  return context;
 }
 
 Result<Field> compile_field(const QueryNode& query, FieldContext::Where where,

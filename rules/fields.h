@@ -89,6 +89,10 @@ struct FieldContext {
   static constexpr std::size_t kMaxCompared = 1'000'000;
 };
 
+// What the queries of the file may refer to: numbers in the order of the file's lists and rules.
+// `file` outlives it.
+FieldContext context_of(const RuleFile& file);
+
 // The question that a Field or Number node asks; fails with a message for the author of the query.
 Result<Field> compile_field(const QueryNode& query, FieldContext::Where where,
                             const FieldContext& context);

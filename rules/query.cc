@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "pipeline/core/yaml.h"
+#include "rules/suggest.h"
 
 namespace vigie {
 namespace {
@@ -52,18 +52,6 @@ std::size_t space_length(std::string_view text, std::size_t at) {
   if (three == "\u3000" || three == "\u202f" || three == "\u2028" || three == "\u2029") return 3;
   if (three >= "\u2000" && three <= "\u200a") return 3;
   return 0;
-}
-
-std::string unknown_name(std::string_view what, std::string_view name,
-                         const std::vector<std::string_view>& known) {
-  std::string lower(name);
-  for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  const bool other_case = std::ranges::find(known, lower) != known.end();
-  const std::string_view near = other_case ? std::string_view(lower) : nearest(lower, known);
-  if (!near.empty())
-    return fmt::format("unknown {} \"{}\"; did you mean \"{}\"?", what, name, near);
-  return fmt::format("unknown {} \"{}\"; expected one of {}, or quotes around text", what, name,
-                     fmt::join(known, ", "));
 }
 
 class Lexer {
@@ -284,20 +272,9 @@ class Lexer {
     }
   }
 
-  // Lower-case operators are words; whoever writes one most likely meant the operator.
   void warn_about(std::string_view word) {
-    if (word == "and" || word == "or" || word == "not") {
-      std::string upper(word);
-      for (char& c : upper) c = static_cast<char>(c - 32);
-      issues_.push_back(
-          {at_, false,
-           fmt::format("\"{}\" is a word here; the operator is written {}", word, upper)});
-    } else if (word.starts_with("near/") || word.starts_with("onear/")) {
-      issues_.push_back(
-          {at_, false, fmt::format("\"{}\" is a word here; operators are upper case", word)});
-    } else if (word.starts_with("\u201c") || word.starts_with("\u00ab")) {
-      issues_.push_back({at_, false, "typographic quotes do not make a phrase; write \"\""});
-    }
+    std::string doubt = doubt_about_word(word);
+    if (!doubt.empty()) issues_.push_back({at_, false, std::move(doubt)});
   }
 
   std::string_view text_;

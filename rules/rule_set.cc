@@ -71,15 +71,11 @@ std::string version_of(const RuleFile& file) {
 class Builder {
  public:
   Builder(const RuleFile& file, Diagnostics& diagnostics)
-      : file_(file), diagnostics_(diagnostics), compiler_(plan_, context_) {
-    context_.file = &file;
-    for (const auto& [id, accounts] : file.lists) {
-      context_.lists.emplace(id, static_cast<std::uint32_t>(plan_.lists.size()));
-      plan_.lists.emplace_back(accounts);
-    }
-    for (std::uint32_t i = 0; i < file.rules.size(); ++i) {
-      context_.labels.emplace(file.rules[i].rule.label, i);
-    }
+      : file_(file),
+        diagnostics_(diagnostics),
+        context_(context_of(file)),
+        compiler_(plan_, context_) {
+    for (const auto& [id, accounts] : file.lists) plan_.lists.emplace_back(accounts);
     plan_.accounts = AccountSet(file.accounts);
     plan_.ambassadors = AccountSet(file.ambassadors);
   }

@@ -123,6 +123,7 @@ class RuleSet {
     bool expected_match = false;
     bool passed = false;
     std::string text;
+    const Mention* mention = nullptr;  // lives as long as the rule set
   };
   std::vector<CaseResult> run_cases() const;
 

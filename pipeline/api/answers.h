@@ -16,6 +16,7 @@ Response answer_items(const Service& service, const Principal& who, const Reques
 Response answer_item(const Service& service, const Principal& who, const Request& request);
 Response answer_counters(const Service& service, const Principal& who, const Request& request);
 Response answer_mentions(const Service& service, const Principal& who, const Request& request);
+Response answer_explain(const Service& service, const Principal& who, const Request& request);
 Response answer_backtest(const Service& service, const Principal& who, const Request& request);
 
 // Whether a Content-Type says JSON, one value or one a line: a form that a web page of another

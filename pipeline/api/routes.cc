@@ -43,6 +43,7 @@ constexpr RouteEntry kRoutes[] = {
     {"counters", "GET", "/api/v1/counters", Access::Read, RunsOn::Reader, kCounterParams,
      answer_counters},
     {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, {}, answer_rules},
+    {"explain", "POST", "/api/v1/rules/explain", Access::Read, RunsOn::Reader, {}, answer_explain},
     {"rules_backtest",
      "POST",
      "/api/v1/rules/backtest",

@@ -13,6 +13,7 @@
 #include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/mention.h"
+#include "rules/explain.h"
 #include "rules/rule_set.h"
 #include "state/counters.h"
 #include "state/feed.h"
@@ -120,6 +121,8 @@ struct ApiParts {
   std::function<Result<Accepted>(Delivery delivery)> accept;
   // The rules in use; null while there are none.
   std::function<std::shared_ptr<const RuleSet>()> rules;
+  // Explains these rules; null while there are none.
+  std::function<std::shared_ptr<const Explainer>()> explainer;
   std::function<Readiness()> readiness;
   // Currently firing alerts as JSON objects, newest first.
   std::function<std::vector<std::string>()> firing;

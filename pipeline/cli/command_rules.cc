@@ -6,35 +6,15 @@
 #include <fmt/format.h>
 
 #include "pipeline/cli/commands.h"
+#include "pipeline/cli/load_rules.h"
 #include "pipeline/cli/report.h"
 #include "pipeline/cli/sample_costs.h"
 #include "pipeline/core/json.h"
-#include "pipeline/core/yaml.h"
 #include "pipeline/route/route.h"
-#include "pipeline/run/rules_source.h"
+#include "rules/lint.h"
 
 namespace vigie {
 namespace {
-
-// Compiles the file and prints what there is to say about it; null when it is not good. `text` is
-// what the file holds.
-std::shared_ptr<const RuleSet> compile(const RulesCommand& command, Exit& exit, std::string& text) {
-  auto read = read_file(command.rules);
-  if (!read) {
-    exit = report(read.error());
-    return nullptr;
-  }
-  text = std::move(*read);
-  RuleSet::Compiled compiled = RuleSet::compile(text, command.rules);
-  bool bad = compiled.rules == nullptr;
-  for (Diagnostic& diagnostic : compiled.diagnostics) {
-    if (command.strict) diagnostic.is_error = true;
-    bad = bad || diagnostic.is_error;
-    fmt::print(stderr, "{}\n", format(diagnostic));
-  }
-  exit = bad ? Exit::Input : Exit::Good;
-  return bad ? nullptr : compiled.rules;
-}
 
 void field_ids(JsonWriter& json, std::string_view field, const RuleSet& rules,
                const std::vector<std::uint32_t>& indices) {
@@ -62,21 +42,6 @@ void append_match(std::string& out, const RuleSet& rules, const Mention& mention
     json.end_object();
   }
   json.end_array().end_object();
-}
-
-// The item of a list that a case of must_match or must_not_match was read from. A case tells its
-// line; of several items on one line it is that with its text.
-const YamlNode* find_case(const YamlNode& node, const RuleSet::CaseResult& wanted) {
-  for (const YamlNode& item : node.items) {
-    const YamlNode* const text = item.type == YamlNode::Type::Map ? item.find("text") : &item;
-    const bool same = text == nullptr ? wanted.text.empty() : text->text == wanted.text;
-    if (item.mark.line == wanted.line && same) return &item;
-    if (const YamlNode* found = find_case(item, wanted)) return found;
-  }
-  for (const auto& [key, value] : node.entries) {
-    if (const YamlNode* found = find_case(value, wanted)) return found;
-  }
-  return nullptr;
 }
 
 // Lines of the standard input through a large buffer; a line has no end of line.
@@ -131,50 +96,27 @@ class InputLines {
 
 Exit rules_check(const RulesCommand& command) {
   Exit exit = Exit::Good;
-  std::string text;
-  const auto rules = compile(command, exit, text);
-  if (!rules) return exit;
+  const std::optional<LoadedRules> loaded = load_rules(command.rules, command.strict, exit);
+  if (!loaded) return exit;
+  const RuleSet& rules = *loaded->rules;
+  bool bad = print_diagnostics(lint(loaded->text, command.rules, system_clock()()), command.strict);
   if (!command.sample.empty()) {
-    auto costs = sample_costs(command.rules, text, *rules, command.sample);
+    auto costs = sample_costs(command.rules, loaded->text, rules, command.sample);
     if (!costs) return report(costs.error());
-    for (Diagnostic& warning : costs->warnings) {
-      warning.is_error = command.strict;
-      fmt::print(stderr, "{}\n", format(warning));
-    }
-    if (costs->bad_lines > 0 || (command.strict && !costs->warnings.empty())) return Exit::Input;
+    bad = print_diagnostics(std::move(costs->warnings), command.strict) || bad ||
+          costs->bad_lines > 0;
   }
-  fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules->rules().size(),
-             rules->routes().size(), rules->version());
+  if (bad) return Exit::Input;
+  fmt::print("{}: good: {} rules, {} routes, version {}\n", command.rules, rules.rules().size(),
+             rules.routes().size(), rules.version());
   return Exit::Good;
-}
-
-Exit rules_test(const RulesCommand& command) {
-  Exit exit = Exit::Good;
-  std::string text;
-  const auto rules = compile(command, exit, text);
-  if (!rules) return exit;
-  const Result<YamlNode> yaml = parse_yaml(text, command.rules);
-  std::size_t failed = 0;
-  const std::vector<RuleSet::CaseResult> results = rules->run_cases();
-  for (const RuleSet::CaseResult& result : results) {
-    if (result.passed) continue;
-    ++failed;
-    const YamlNode* const node = yaml ? find_case(*yaml, result) : nullptr;
-    const Mark mark = node != nullptr ? node->mark : Mark{.line = result.line, .column = 1};
-    fmt::print(stderr, "{}\n",
-               at(command.rules, mark,
-                  fmt::format("{}: expected {}match: {}", result.rule,
-                              result.expected_match ? "a " : "no ", result.text)));
-  }
-  fmt::print("{} passed, {} failed\n", results.size() - failed, failed);
-  return failed == 0 ? Exit::Good : Exit::Input;
 }
 
 Exit rules_match(const RulesCommand& command) {
   Exit exit = Exit::Good;
-  std::string text;
-  const auto rules = compile(command, exit, text);
-  if (!rules) return exit;
+  const std::optional<LoadedRules> loaded = load_rules(command.rules, command.strict, exit);
+  if (!loaded) return exit;
+  const std::shared_ptr<const RuleSet>& rules = loaded->rules;
   MentionReader reader;
   Matcher matcher;
   std::unordered_set<std::string> authors;

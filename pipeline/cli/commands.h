@@ -37,11 +37,21 @@ struct RulesCommand {
   std::string rules;
   bool strict = false;
   bool spans = true;
-  std::string sample;  // file of mentions that costs are told by; empty: none
+  std::vector<std::string> cases;  // of rules_test: files of cases
+  std::string sample;              // file of mentions that costs are told by; empty: none
 };
 Exit rules_check(const RulesCommand& command);
 Exit rules_test(const RulesCommand& command);
 Exit rules_match(const RulesCommand& command);
+
+struct ExplainCommand {
+  std::string rules;
+  std::string rule;  // a label or id; empty: all that tag the mention
+  bool json = false;
+  bool known_author = false;  // else the author is taken for one nobody heard of before
+};
+// Explains the mention on the standard input.
+Exit rules_explain(const ExplainCommand& command);
 
 struct TopCommand {
   std::string rules;

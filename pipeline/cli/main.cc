@@ -23,6 +23,7 @@ struct Commands {
   RunCommand run;
   ReplayCommand replay;
   RulesCommand rules;
+  ExplainCommand explain;
   TopCommand top;
   BacktestCommand backtest;
   CountersCommand counters;
@@ -118,12 +119,24 @@ void add_rules(CLI::App& app, Commands& commands, Exit& exit) {
                     "NDJSON file of mentions: also warn of each rule that is a candidate for more "
                     "than 5 % of them and matches less than half of those");
   check->callback([&] { exit = rules_check(commands.rules); });
-  CLI::App* test = rules->add_subcommand("test", "Run must_match and must_not_match of every rule");
+  CLI::App* test = rules->add_subcommand(
+      "test", "Run must_match and must_not_match of every rule, and files of cases");
   test->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
+  test->add_option("cases", commands.rules.cases, "Files of cases (.rules)");
   test->callback([&] { exit = rules_test(commands.rules); });
   CLI::App* match = rules->add_subcommand("match", "Tag mentions: NDJSON from stdin to stdout");
   match->add_option("rules,--rules", commands.rules.rules, "Rule file")->required();
   match->callback([&] { exit = rules_match(commands.rules); });
+  CLI::App* explain = rules->add_subcommand(
+      "explain", "Say which clauses of a rule hold of the mention on stdin, and who gets it");
+  explain->add_option("rules,--rules", commands.explain.rules, "Rule file")->required();
+  explain->add_option("--rule", commands.explain.rule,
+                      "theme:ID, campaign:ID, competitor:ID, route:ID, brand or an id (default: "
+                      "what tags the mention)");
+  explain->add_flag("--json", commands.explain.json, "One JSON object");
+  explain->add_flag("--known-author", commands.explain.known_author,
+                    "The author was heard of before");
+  explain->callback([&] { exit = rules_explain(commands.explain); });
   add_rule_trials(*rules, commands, exit);
 }
 

@@ -262,6 +262,7 @@ Result<void> Service::Impl::start_api() {
     parts.accept = [this](Delivery delivery) { return accept(std::move(delivery)); };
   }
   parts.rules = [this] { return rules->current(); };
+  parts.explainer = [this] { return rules->explainer(); };
   parts.readiness = [this] { return readiness(); };
   parts.firing = [this] { return view->alerts().firing(); };
   auto started = ApiServer::start(config.api, std::move(parts));

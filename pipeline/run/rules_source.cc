@@ -59,6 +59,22 @@ std::shared_ptr<const RuleSet> RulesSource::outgoing() const {
   return outgoing_;
 }
 
+std::shared_ptr<const Explainer> RulesSource::explainer() const {
+  const std::lock_guard making(explainer_mutex_);
+  std::shared_ptr<const RuleSet> rules;
+  std::shared_ptr<const std::string> text;
+  {
+    const std::lock_guard lock(mutex_);
+    rules = current_;
+    text = text_;
+  }
+  if (explained_ != text) {
+    explainer_ = std::make_shared<Explainer>(std::move(rules), *text, file_.string());
+    explained_ = std::move(text);
+  }
+  return explainer_;
+}
+
 std::vector<std::string> RulesSource::warnings() const {
   const std::lock_guard lock(mutex_);
   return warnings_;
@@ -89,6 +105,7 @@ Result<RulesSource::Reload> RulesSource::reload(bool force) {
   for (const Diagnostic& diagnostic : compiled.diagnostics) warnings.push_back(format(diagnostic));
   const std::lock_guard lock(mutex_);
   warnings_ = std::move(warnings);
+  text_ = std::make_shared<const std::string>(std::move(*text));
   if (current_ && current_->version() == compiled.rules->version()) return Reload::SameVersion;
   outgoing_ = std::move(current_);
   current_ = std::move(compiled.rules);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pipeline/core/error.h"
+#include "rules/explain.h"
 #include "rules/rule_set.h"
 
 namespace vigie {
@@ -33,6 +34,10 @@ class RulesSource {
   // to nothing while size and time of the file stay what they were. A failure keeps the old set.
   Result<Reload> reload(bool force);
 
+  // Explains the current set. Made when it is first asked for, which takes as long as reading the
+  // file does; kept until the set changes.
+  std::shared_ptr<const Explainer> explainer() const;
+
   // Warnings of the last load that succeeded.
   std::vector<std::string> warnings() const;
 
@@ -49,6 +54,10 @@ class RulesSource {
   std::shared_ptr<const RuleSet> outgoing_;           // guarded by mutex_
   std::chrono::steady_clock::time_point changed_at_;  // guarded by mutex_
   std::vector<std::string> warnings_;                 // guarded by mutex_
+  std::shared_ptr<const std::string> text_;           // guarded by mutex_; of current_
+  mutable std::mutex explainer_mutex_;                // taken before mutex_, held while one is made
+  mutable std::shared_ptr<const Explainer> explainer_;    // guarded by explainer_mutex_
+  mutable std::shared_ptr<const std::string> explained_;  // guarded by explainer_mutex_
 };
 
 // Reads a whole file. Invalid, with the name and the reason, when it cannot.

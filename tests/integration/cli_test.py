@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from service import RULES, Service, scratch, wait_until
@@ -143,10 +144,136 @@ def failed_cases(cli):
 """)
     out, said = cli.expect(INPUT, [], "rules", "test", "--rules", rules)
     assert out == "2 passed, 3 failed\n", out
-    assert said.splitlines() == [f"{rules}:6:7: brand: expected a match: nothing",
-                                 f"{rules}:7:28: brand: expected no match: acme two",
-                                 f"{rules}:8:20: brand: expected no match: acme three"], said
+    messages = [line for line in said.splitlines() if not line.startswith("    ")]
+    assert messages == [f"{rules}:6:7: brand: expected a match: nothing",
+                        f"{rules}:7:28: brand: expected no match: acme two",
+                        f"{rules}:8:20: brand: expected no match: acme three"], said
+    assert "        acme: not there\n" in said and 'yes  acme' in said, said
     print("ok   cases that fail name file, line and column")
+
+
+def case_files(cli):
+    rules = cli.path("authors.yaml", """brand: {id: acme, query: acme}
+themes: [{id: late, query: 'late -lang:de'}]
+routes: [{id: late, when: 'theme:late', queue: social}]
+""")
+    good = cli.path("good.rules", """mention "Late" -> theme:late 0-4
+mention lang=de "late" -> none
+mention new=false "acme late" -> brand theme:late route:late
+""")
+    cli.expect(GOOD, [], "rules", "test", "--rules", rules, good)
+    out, _ = cli.expect(GOOD, [], "rules", "test", rules, good, good)
+    assert out == "6 passed, 0 failed\n", out
+
+    bad = cli.path("bad.rules", """mention lang=de "late" -> theme:late
+mention lan=de "late" -> none
+mention "late" -> latee
+""")
+    out, said = cli.expect(INPUT, [f'{bad}:2:9: error: unknown field "lan"; did you mean "lang"?',
+                                   f'{bad}:3:19: error: unknown rule "latee"',
+                                   f"{bad}:1:9: expected theme:late, found none: late",
+                                   "lang:de must not be there: its language is de"],
+                           "rules", "test", "--rules", rules, bad)
+    assert out == "0 passed, 1 failed\n", out
+    cli.expect(INPUT, ["nofile"], "rules", "test", "--rules", rules, good, "nofile")
+    print("ok   files of cases are run, and what is wrong with them is named")
+
+
+def doubtful_rules(cli):
+    rules = cli.path("doubtful.yaml", """brand: {id: acme, query: acme}
+themes:
+  - {id: never, query: 'a lang:fr lang:de'}
+  - {id: one, query: 'a OR b'}
+  - {id: two, query: 'B OR A'}
+campaigns: [{id: past, query: c, until: 2020-01-01T00:00:00Z}]
+routes:
+  - {id: any, when: 'theme:*', queue: social}
+  - {id: one, when: 'theme:one', queue: social}
+""")
+    warnings = ["3:25: warning: this can never match: lang:fr and lang:de never hold together",
+                "5:23: warning: theme:one and theme:two ask the same",
+                "6:31: warning: campaign:past is over since 2020-01-01T00:00:00Z",
+                "9:22: warning: this route is never taken: route:any above it holds whenever it "
+                "does"]
+    out, said = cli.expect(GOOD, [], "rules", "check", "--rules", rules)
+    assert out.startswith(f"{rules}: good: 5 rules"), out
+    assert said.splitlines() == [f"{rules}:{line}" for line in warnings], said
+    cli.expect(INPUT, [line.replace("warning", "error") for line in warnings], "rules", "check",
+               "--strict", "--rules", rules)
+    print("ok   rules that never match are warned of, and refused when strict")
+
+
+def explanations(cli):
+    rules = cli.path("explain.yaml", """brand: {id: acme, query: acme}
+themes: [{id: late, query: '(late OR slow) NEAR/1 order'}]
+routes: [{id: new, when: 'theme:late author:new', queue: community}]
+""")
+    def mention(text):
+        return cli.path("mention.json", json.dumps(dict(json.loads(MENTION), text=text), indent=1))
+    def explain(code, words, text, *arguments):
+        with open(mention(text), "rb") as stdin:
+            return cli.expect(code, words, "rules", "explain", "--rules", rules, *arguments,
+                              stdin=stdin)
+    out, _ = explain(GOOD, [], "order so very slow", "--rule", "theme:late")
+    assert out == f"""theme:late: does not match
+  {rules}:2:28
+  no   NEAR/1                               too far apart: "slow" and "order" have 2 words between \
+them, at most 1 are allowed
+  yes    OR
+  no       late
+  yes      slow                             "slow" [14,18)
+  yes    order                              "order" [0,5)
+  stopped by:
+    (late OR slow) NEAR/1 order: too far apart: "slow" and "order" have 2 words between them, \
+at most 1 are allowed
+
+queue: none
+  it is not relevant: neither the brand query nor a theme nor a campaign matched, and it is not to \
+the brand, no DM and no answer to an ambassador
+  route:new: does not hold: theme:late: it has no themes
+""", out
+    out, _ = explain(GOOD, [], "late order", "--json")
+    answer = json.loads(out)
+    assert [rule["rule"] for rule in answer["rules"]] == ["theme:late"], answer
+    assert answer["rules"][0]["clause"]["found"][0] == {
+        "begin": 0, "end": 4, "text": "late", "words": ["late"]}, answer
+    assert answer["decision"]["route"] == "new", answer
+    out, _ = explain(GOOD, [], "late order", "--json", "--known-author")
+    assert json.loads(out)["decision"]["route"] is None, out
+    explain(INPUT, ['no rule "lat"; did you mean "late"?'], "x", "--rule", "lat")
+    cli.expect(INPUT, ["standard input: "], "rules", "explain", "--rules", rules)
+    print("ok   explain says what stopped a rule and who gets the mention")
+
+
+def explanations_of_a_service(cli):
+    directory = cli.path("explaining")
+    os.mkdir(directory)
+    rules = cli.path("in_force.yaml", "brand: {id: acme, query: acme}\n")
+    service = Service(cli.vigie, directory, [])
+    with open(service.config, encoding="utf-8") as config:
+        text = json.load(config)
+    with open(service.config, "w", encoding="utf-8") as config:
+        json.dump(dict(text, rules=rules), config)
+    service.start()
+
+    def explain():
+        body = json.dumps({"mention": json.loads(MENTION), "rule": "brand"}).encode()
+        request = urllib.request.Request(service.url + "/api/v1/rules/explain", data=body,
+                                         headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read())
+    before = explain()
+    assert before["rules"][0]["matched"] and before["decision"]["queue"] == "community", before
+    cli.path("in_force.yaml", "brand: {id: acme, query: acme -late}\n")
+    service.process.send_signal(signal.SIGHUP)
+    after = wait_until("the new rules", lambda: next(
+        (answer for answer in [explain()]
+         if answer["rules_version"] != before["rules_version"]), None))
+    assert after["rules"][0]["query"] == "acme -late", after
+    assert after["rules"][0]["stopped_by"] == ['late must not be there: "late" [8,12)'], after
+    assert after["decision"]["queue"] == "none", after
+    service.stop()
+    print("ok   a service explains by the rules in force")
 
 
 COSTLY = """brand: {id: acme, query: acme}
@@ -183,7 +310,9 @@ def dear_rules(cli):
         f"{rules}:3:23: warning: theme:vain", f"{rules}:5:12: warning: theme:rich"], said
     for words in ("add a rarer one", "it needs no word", "limit 5 %"):
         assert words in said, said
-    cli.expect(INPUT, ["theme:vain"], *sample, "--strict")
+    both = cli.path("both.yaml", COSTLY.replace("routes:", "  - {id: dead, query: a -a}\nroutes:"))
+    cli.expect(INPUT, ["theme:vain", "this can never match"], "rules", "check", both, "--sample",
+               many, "--strict")
     few = cli.path("few.ndjson", MENTION * 99)
     cli.expect(GOOD, ["holds 99 mentions", "100 are needed"], "rules", "check", rules, "--sample",
                few)
@@ -295,6 +424,10 @@ def main():
         places_that_cannot_be_written(cli, mentions)
         wrong_command_lines(cli, config)
         failed_cases(cli)
+        case_files(cli)
+        doubtful_rules(cli)
+        explanations(cli)
+        explanations_of_a_service(cli)
         dear_rules(cli)
         backtests(cli)
         interrupted_replay(cli)

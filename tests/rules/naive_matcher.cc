@@ -358,6 +358,16 @@ Answer NaiveMatcher::match(const Mention& mention, bool is_new) {
   return impl_->match(mention, is_new);
 }
 
+bool NaiveMatcher::holds(const QueryNode& query) {
+  return impl_->holds(query);
+}
+
+std::set<Answer::Marked> NaiveMatcher::spans(const QueryNode& query) {
+  std::set<Answer::Marked> result;
+  impl_->mark(query, true, result);
+  return result;
+}
+
 bool NaiveMatcher::is_whole() const {
   return impl_->text.is_whole();
 }

@@ -69,8 +69,12 @@ class NaiveMatcher {
 
   Answer match(const Mention& mention, bool is_new);
 
-  // Whether the last answer is whole: a NEAR within a NEAR that holds in more ways than the
-  // language promises to look at makes it unreliable.
+  // Of the mention that was matched last, with the tags that it got. `query` outlives the object.
+  bool holds(const QueryNode& query);
+  std::set<Answer::Marked> spans(const QueryNode& query);
+
+  // Whether the last answers are whole: a NEAR within a NEAR that holds in more ways than the
+  // language promises to look at makes them unreliable.
   bool is_whole() const;
 
   // How often each kind of leaf was asked and found false, and found true, over all mentions.

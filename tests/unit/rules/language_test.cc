@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/json.h"
+#include "rules/lint.h"
 #include "rules/query.h"
 #include "rules/rule_set.h"
 
@@ -127,17 +128,18 @@ std::string joined(const std::string& first, const std::string& second) {
   return out;
 }
 
-std::string messages(const RuleSet::Compiled& compiled) {
+std::string messages(const std::vector<Diagnostic>& diagnostics) {
   std::string out;
-  for (const Diagnostic& diagnostic : compiled.diagnostics) out += "\n" + format(diagnostic);
+  for (const Diagnostic& diagnostic : diagnostics) out += "\n" + format(diagnostic);
   return out;
 }
 
 // Compiles a file that has to be free of errors and warnings, and runs its examples.
 std::size_t run(const std::string& yaml, std::size_t line) {
   const RuleSet::Compiled compiled = RuleSet::compile(yaml, "manual.yaml");
-  EXPECT_EQ(messages(compiled), "") << "line " << line << " of the manual\n" << yaml;
+  EXPECT_EQ(messages(compiled.diagnostics), "") << "line " << line << " of the manual\n" << yaml;
   if (!compiled.rules) return 0;
+  EXPECT_EQ(messages(lint(yaml, "manual.yaml", *parse_time("2026-01-01T00:00:00Z"))), "") << yaml;
   const std::vector<RuleSet::CaseResult> results = compiled.rules->run_cases();
   for (const RuleSet::CaseResult& result : results) {
     EXPECT_TRUE(result.passed) << "line " << line << " of the manual: " << result.rule
@@ -220,7 +222,7 @@ TEST_F(LanguageManual, EveryMistakeGetsTheMessageThatItSays) {
     EXPECT_TRUE(is_said) << row.line << ": " << all;
     EXPECT_EQ(compiled.rules == nullptr, wanted.starts_with("error")) << row.line;
     for (const std::string& instead : code_in(row.cells[2]))
-      EXPECT_EQ(messages(compile(instead)), "") << row.line << ": " << instead;
+      EXPECT_EQ(messages(compile(instead).diagnostics), "") << row.line << ": " << instead;
   }
 }
 

@@ -81,6 +81,23 @@ TEST(RuleFile, CasesAreJudgedAndNameTheirLine) {
   EXPECT_TRUE(results[4].passed);
 }
 
+TEST(RuleFile, SuggestsTheTagOrListThatWasMeant) {
+  EXPECT_EQ(messages("brand: {id: acme, query: acme}\n"
+                     "lists: {vip: []}\n"
+                     "themes: [{id: Delivery, query: a}]\n"
+                     "campaigns: [{id: summer, query: b}]\n"
+                     "routes:\n"
+                     "  - {id: a, queue: none, when: 'theme:delivry'}\n"
+                     "  - {id: b, queue: none, when: 'theme:DELIVERY'}\n"
+                     "  - {id: c, queue: none, when: 'theme:summer'}\n"
+                     "  - {id: d, queue: none, when: 'author:vip'}\n"),
+            (std::vector<std::string>{
+                "r.yaml:6:33: error: unknown theme \"delivry\"; did you mean \"Delivery\"?",
+                "r.yaml:7:33: error: unknown theme \"DELIVERY\"; did you mean \"Delivery\"?",
+                "r.yaml:8:33: error: unknown theme \"summer\"; did you mean campaign:summer?",
+                "r.yaml:9:33: error: unknown author \"vip\"; did you mean \"list:vip\"?"}));
+}
+
 TEST(RuleFile, AnUnknownFieldOfACaseIsAnErrorAtItsPlace) {
   EXPECT_EQ(messages("brand:\n"
                      "  id: acme\n"

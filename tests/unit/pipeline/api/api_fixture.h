@@ -147,6 +147,7 @@ class ApiTest : public testing::Test {
                     .read = read_,
                     .accept = accept_,
                     .rules = [this] { return rules_; },
+                    .explainer = [this] { return explainer_; },
                     .readiness =
                         [this] {
                           const std::lock_guard lock(mutex_);
@@ -229,6 +230,7 @@ class ApiTest : public testing::Test {
   };
   std::function<Result<Accepted>(Delivery)> accept_;
   std::shared_ptr<const RuleSet> rules_;
+  std::shared_ptr<const Explainer> explainer_;
   std::mutex mutex_;
   Readiness readiness_{true, {{"log", "ok"}}};  // guarded by mutex_
   std::vector<std::string> firing_;

@@ -103,7 +103,7 @@ const std::vector<std::string_view>& field_names() {
 
 const std::vector<std::string_view>& number_names() {
   static const std::vector<std::string_view> kNames = {"followers", "likes", "replies",
-                                                      "shares",    "views", "clicks"};
+                                                       "shares",    "views", "clicks"};
   return kNames;
 }
 

@@ -29,7 +29,7 @@ Mention mention_of(std::string text) {
 const IsNewAuthor kNew = [](const Mention&) { return true; };
 
 Explainer explainer_of(const std::string& yaml) {
-  RuleSet::Compiled compiled = RuleSet::compile(yaml, "r.yaml");
+  const RuleSet::Compiled compiled = RuleSet::compile(yaml, "r.yaml");
   for (const Diagnostic& each : compiled.diagnostics) {
     EXPECT_FALSE(each.is_error) << format(each);
   }
@@ -319,6 +319,7 @@ bool is_group(const Clause& clause) {
 bool reshuffled(const Clause& clause, std::mt19937_64& coin) {
   if (!is_group(clause)) return clause.decisive ? clause.holds : coin() % 2 == 0;
   std::vector<bool> parts;
+  parts.reserve(clause.children.size());
   for (const Clause& child : clause.children) parts.push_back(reshuffled(child, coin));
   if (clause.kind == QueryNode::Kind::Not) return !parts[0];
   const auto is_true = [](bool part) { return part; };

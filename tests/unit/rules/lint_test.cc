@@ -288,6 +288,7 @@ TEST(LintDifferential, WhatIsSaidOfRandomQueriesIsTrueOfRandomMentions) {
   for (int round = 0; round < 120; ++round) {
     const GeneratedRules made = generator.rules(40);
     std::vector<Mention> mentions;
+    mentions.reserve(60);
     for (int i = 0; i < 60; ++i) mentions.push_back(generator.mention());
     Diagnostics diagnostics(made.yaml, "r");
     const RuleFile file = read_rule_file(made.yaml, "r", diagnostics);

@@ -39,7 +39,7 @@ struct Tally {
 void print_indented(std::string_view text) {
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
-    fmt::print(stderr, "    {}\n", text.substr(0, end));
+    say(fmt::format("    {}\n", text.substr(0, end)));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
 }
@@ -66,10 +66,9 @@ void run_beside(const LoadedRules& loaded, const Explainer& explainer, Tally& ta
     ++tally.failed;
     const YamlNode* const node = yaml ? find_case(*yaml, result) : nullptr;
     const Mark mark = node != nullptr ? node->mark : Mark{.line = result.line, .column = 1};
-    fmt::print(stderr, "{}\n",
-               at(loaded.file, mark,
-                  fmt::format("{}: expected {}match: {}", result.rule,
-                              result.expected_match ? "a " : "no ", result.text)));
+    say(at(loaded.file, mark,
+           fmt::format("{}: expected {}match: {}\n", result.rule,
+                       result.expected_match ? "a " : "no ", result.text)));
     if (tally.failed <= CaseRun::kMaxExplained) print_indented(explain_case(explainer, result));
   }
 }
@@ -84,7 +83,7 @@ void run_file(const std::string& file, const Explainer& explainer, Tally& tally)
   const CaseRun run = run_case_file(*text, file, &explainer);
   tally.bad_file = print_diagnostics(run.errors, false) || tally.bad_file;
   for (const CaseRun::Failure& failure : run.failures) {
-    fmt::print(stderr, "{}\n", at(file, {failure.line, failure.column}, failure.message));
+    say(at(file, {failure.line, failure.column}, failure.message) + "\n");
     print_indented(failure.explanation);
   }
   tally.failed += run.failures.size();

@@ -1,9 +1,5 @@
 #include "pipeline/cli/load_rules.h"
 
-#include <cstdio>
-
-#include <fmt/format.h>
-
 #include "pipeline/cli/report.h"
 #include "pipeline/run/rules_source.h"
 
@@ -27,7 +23,7 @@ bool print_diagnostics(std::vector<Diagnostic> diagnostics, bool strict) {
   for (Diagnostic& diagnostic : diagnostics) {
     if (strict) diagnostic.is_error = true;
     bad = bad || diagnostic.is_error;
-    fmt::print(stderr, "{}\n", format(diagnostic));
+    say(format(diagnostic) + "\n");
   }
   return bad;
 }

@@ -16,6 +16,7 @@ GOOD, INPUT, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 MENTION = json.dumps({"network": "x", "id": "1", "kind": "post", "author": {"id": "a"},
                       "text": "acme is late", "lang": "en",
                       "created_at": "2026-06-03T06:00:00Z"}) + "\n"
+ASKED = "brand: {id: acme, query: acme, must_match: [nothing]}\n"
 
 
 class Cli:
@@ -63,6 +64,8 @@ def output_that_cannot_be_written(cli, mentions, config):
 def errors_that_cannot_be_written(cli):
     """There is no place left to say what is wrong, so the exit code has to."""
     commands = [(USAGE, ["bogus"]), (USAGE, ["rules"]), (INPUT, ["run", "-c", "nofile"]),
+                (INPUT, ["rules", "check", cli.path("broken.yaml", "brand: {}\n")]),
+                (INPUT, ["rules", "test", cli.path("asked.yaml", ASKED)]),
                 (INPUT, ["replay", "--rules", RULES, "--input", "nofile"]),
                 (INPUT, ["rules", "top", "--rules", RULES, "--input",
                          cli.path("bad.ndjson", "not a mention\n")])]

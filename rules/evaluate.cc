@@ -218,6 +218,10 @@ bool Evaluation::phrase_holds(const Cell* phrase) const {
 }
 
 bool Evaluation::regex_holds(std::uint32_t regex) const {
+  const std::vector<std::uint32_t>& needed = plan_->regex_atoms[regex];
+  const auto words = static_cast<std::uint32_t>(plan_->vocabulary.size());
+  const auto there = [&](std::uint32_t atom) { return may_have(words + atom); };
+  if (!needed.empty() && std::ranges::none_of(needed, there)) return false;
   const std::string_view text = cut_->text();
   return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *plan_->regexes[regex]);
 }
@@ -444,8 +448,10 @@ void Evaluation::collect(const Cell* at, bool positive, std::vector<ByteSpan>& o
       const re2::StringPiece text(cut_->text().data(), cut_->text().size());
       re2::StringPiece found;
       std::size_t from = 0;
-      while (from <= text.size() && plan_->regexes[at->argument()]->Match(
-                                        text, from, text.size(), re2::RE2::UNANCHORED, &found, 1)) {
+      const std::size_t most = out.size() + kMaxRegexPlaces;
+      while (from <= text.size() && out.size() < most &&
+             plan_->regexes[at->argument()]->Match(text, from, text.size(), re2::RE2::UNANCHORED,
+                                                   &found, 1)) {
         const auto begin = static_cast<std::size_t>(found.data() - text.data());
         const std::size_t end = begin + found.size();
         if (!found.empty())

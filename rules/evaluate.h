@@ -24,6 +24,8 @@ class Evaluation {
   // Beyond this many ways in which a NEAR within a NEAR is satisfied in one text, of those that the
   // NEAR around it can tell apart, further ones are not looked at; for spans, of all.
   static constexpr std::size_t kMaxNearMatches = 4096;
+  // Of one regex in one text at most so many spans are made: each may cost a pass over the rest.
+  static constexpr std::size_t kMaxRegexPlaces = 1000;
 
   // All outlive the questions. `facts` has been started for the same mention.
   void start(const RuleSet::Plan& plan, const CutText& cut, Facts& facts);

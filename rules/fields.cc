@@ -180,11 +180,6 @@ std::size_t scheme_size(std::string_view url) {
   return valid ? end + 3 : 0;
 }
 
-// A place object may come without anything that says where.
-bool is_told(const std::optional<Place>& place) {
-  return place && (!place->country.empty() || !place->city.empty() || (place->lat && place->lon));
-}
-
 // The handle of a person, who may be told with or without the @.
 std::string_view without_at(std::string_view handle) {
   return handle.substr(handle.starts_with('@') ? 1 : 0);
@@ -200,6 +195,10 @@ bool contains_path(const HostPath& link, const Field& field) {
 }
 
 }  // namespace
+
+bool is_told(const std::optional<Place>& place) {
+  return place && (!place->country.empty() || !place->city.empty() || (place->lat && place->lon));
+}
 
 AccountSet::AccountSet(const std::vector<Account>& accounts) {
   for (const Account& account : accounts) {

@@ -97,6 +97,9 @@ FieldContext context_of(const RuleFile& file);
 Result<Field> compile_field(const QueryNode& query, FieldContext::Where where,
                             const FieldContext& context);
 
+// A place object may come without anything that says where.
+bool is_told(const std::optional<Place>& place);
+
 // The host and path of a URL, folded: without scheme, user, port, query and fragment.
 struct HostPath {
   std::string host;

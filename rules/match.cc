@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_set>
 
 #include "rules/evaluate.h"
 #include "rules/fields.h"
@@ -77,9 +78,27 @@ int label_order(RuleKind kind) {
   return 0;
 }
 
-void add_once(std::vector<std::string>& list, std::string text) {
-  if (!text.empty() && std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));
-}
+// Adds texts to a list, each once. A few are looked for one by one, many in a set.
+class AddOnce {
+ public:
+  explicit AddOnce(std::vector<std::string>& list) : list_(list) {}
+
+  void add(std::string text) {
+    if (text.empty()) return;
+    if (list_.size() < kFew) {
+      if (std::ranges::find(list_, text) != list_.end()) return;
+    } else {
+      if (known_.empty()) known_.insert(list_.begin(), list_.end());
+      if (!known_.insert(text).second) return;
+    }
+    list_.push_back(std::move(text));
+  }
+
+ private:
+  static constexpr std::size_t kFew = 16;
+  std::vector<std::string>& list_;
+  std::unordered_set<std::string> known_;
+};
 
 }  // namespace
 
@@ -115,19 +134,21 @@ struct Matcher::Impl {
   }
 
   void collect_entities(const Mention& mention) {
+    AddOnce hashtags(verdict.hashtags);
+    AddOnce links(verdict.links);
     if (mention.hashtags) {
       for (const std::string& tag : *mention.hashtags) {
         fold_into(folded, std::string_view(tag).substr(tag.starts_with('#') ? 1 : 0));
-        add_once(verdict.hashtags, folded);
+        hashtags.add(folded);
       }
     }
     if (mention.links) verdict.links = *mention.links;
     if (mention.hashtags && mention.links) return;
     for (const Word& word : cut.words()) {
       if (word.kind == WordKind::Hashtag && !mention.hashtags) {
-        add_once(verdict.hashtags, std::string(word.folded));
+        hashtags.add(std::string(word.folded));
       } else if (word.kind == WordKind::Url && !mention.links) {
-        add_once(verdict.links, std::string(cut.text().substr(word.begin, word.end - word.begin)));
+        links.add(std::string(cut.text().substr(word.begin, word.end - word.begin)));
       }
     }
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "rules/fields.h"
+
 namespace vigie {
 namespace {
 
@@ -72,7 +74,7 @@ std::string flag(const QueryNode& field, const Mention& mention, const Verdict& 
     return mention.media.empty() ? "it has no media"
                                  : fmt::format("it has {} media", mention.media.size());
   }
-  return mention.place ? "its place is told in part or whole" : "its place is not told";
+  return is_told(mention.place) ? "its place is told in part or whole" : "its place is not told";
 }
 
 std::string number(const QueryNode& field, const Mention& mention) {

@@ -11,6 +11,9 @@
 namespace vigie {
 namespace {
 
+constexpr std::size_t kMaxPhraseWords = 100;
+// That have the same letters before the first wildcard: a word of a text may match them all.
+constexpr std::size_t kMaxWildcards = 256;
 constexpr std::size_t kMaxRegexes = 10'000;
 // What one regex may take of memory, its automata included. RE2 falls back to slower automata
 // before it takes more.
@@ -274,8 +277,15 @@ QueryCompiler::Cells QueryCompiler::wildcard(const QueryNode& query) {
   if (star != std::string::npos && code_points(folded) < 2) {
     return error(query, "expected two letters or numbers before the *");
   }
-  return leaf(query, Step::Term,
-              plan_.vocabulary.add_wildcard(star == std::string::npos ? folded : folded + "*"));
+  const std::size_t known = plan_.vocabulary.size();
+  const std::uint32_t id =
+      plan_.vocabulary.add_wildcard(star == std::string::npos ? folded : folded + "*");
+  const std::string start = folded.substr(0, folded.find('?'));
+  if (plan_.vocabulary.size() > known && ++wildcards_[start] > kMaxWildcards) {
+    return error(query, fmt::format("more wildcards that begin with \"{}\" than the limit of {}",
+                                    start, kMaxWildcards));
+  }
+  return leaf(query, Step::Term, id);
 }
 
 // A wildcard would be taken for punctuation, and the phrase for one that is never there.
@@ -336,6 +346,10 @@ QueryCompiler::Cells QueryCompiler::phrase(const QueryNode& query, std::string_v
 QueryCompiler::Cells QueryCompiler::phrase_of(const QueryNode& query,
                                               const std::vector<PhraseWord>& words, bool exact) {
   if (words.size() == 1 && !exact) return term(query, words[0].folded, words[0].kind, false);
+  if (words.size() > kMaxPhraseWords) {
+    return error(query, fmt::format("a phrase of {} words is longer than the limit of {}",
+                                    words.size(), kMaxPhraseWords));
+  }
   Cells cells = leaf(query, exact ? Step::Exact : Step::Phrase, words.size());
   const std::size_t first_text = plan_.part_texts.size();
   for (const PhraseWord& part : words) {

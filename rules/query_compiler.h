@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "rules/fields.h"
@@ -57,6 +58,7 @@ class QueryCompiler {
   std::vector<QueryIssue>* issues_ = nullptr;
   bool failed_ = false;
   CutText cut_;
+  std::unordered_map<std::string, std::size_t> wildcards_;  // by what stands before the first ?
 };
 
 }  // namespace vigie

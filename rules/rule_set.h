@@ -64,8 +64,8 @@ struct Span {
 };
 
 // What the rules say of one mention. Indices into RuleSet::rules(), in ascending order of id within
-// each list. `hashtags`, `handles` and `links` are the mention's own lists, or where it has none
-// those extracted from its text: folded without sigil, folded without sigil, as written.
+// each list. `hashtags` and `links` are the mention's own lists, or where it has none those
+// extracted from its text: folded without sigil, and as written.
 struct Verdict {
   bool brand = false;          // the brand query matched
   bool to_brand = false;       // addressed to a brand account

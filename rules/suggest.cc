@@ -90,12 +90,14 @@ std::string unknown_name(std::string_view what, std::string_view name,
 
 // Lower-case operators are words; whoever writes one most likely meant the operator.
 std::string doubt_about_word(std::string_view word) {
-  if (word == "and" || word == "or" || word == "not") {
-    std::string upper(word);
+  std::string lower(word);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  if (lower == "and" || lower == "or" || lower == "not") {
+    std::string upper(lower);
     for (char& c : upper) c = static_cast<char>(c - 32);
     return fmt::format("\"{}\" is a word here; the operator is written {}", word, upper);
   }
-  if (word.starts_with("near/") || word.starts_with("onear/")) {
+  if (lower.starts_with("near/") || lower.starts_with("onear/")) {
     return fmt::format("\"{}\" is a word here; operators are upper case", word);
   }
   if (is_distance(word)) {

@@ -25,9 +25,9 @@ struct Word {
 
 struct PlainWord;
 
-// Cuts text into words and entities and folds each, as the language of rules defines it (README,
-// "Words and folding"): one function for rules and for text. Keeps its buffers from one call to the
-// next; one thread.
+// Cuts text into words and entities and folds each, as the language of rules defines it
+// (LANGUAGE.md): one function for rules and for text. Keeps its buffers from one call to the next;
+// one thread.
 class CutText {
  public:
   CutText();

@@ -1,15 +1,19 @@
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <system_error>
-#include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/load_rules.h"
 #include "pipeline/cli/report.h"
 #include "pipeline/cli/sample_costs.h"
 #include "pipeline/core/json.h"
+#include "pipeline/route/authors_seen.h"
 #include "pipeline/route/route.h"
 #include "rules/lint.h"
 
@@ -44,9 +48,14 @@ void append_match(std::string& out, const RuleSet& rules, const Mention& mention
   json.end_array().end_object();
 }
 
-// Lines of the standard input through a large buffer; a line has no end of line.
+// Lines of the standard input through a large buffer; a line has no end of line. Of one that is
+// longer than a mention may be, the start stands for it.
 class InputLines {
  public:
+  // `before_waiting` is called before each read, which may take as long as the input likes.
+  explicit InputLines(std::function<void()> before_waiting)
+      : before_waiting_(std::move(before_waiting)) {}
+
   // False at the end of the input and when it cannot be read. What was read of a line by then is no
   // line.
   bool next(std::string_view& line) {
@@ -55,10 +64,16 @@ class InputLines {
       if (end != std::string::npos) {
         line = std::string_view(buffer_).substr(begin_, end - begin_);
         begin_ = end + 1;
+        if (std::exchange(in_long_line_, false)) continue;
         return true;
       }
+      if (buffer_.size() - begin_ > kMaxMentionBytes) {
+        line = std::string_view(buffer_).substr(begin_, kMaxMentionBytes + 1);
+        begin_ = buffer_.size();
+        if (!std::exchange(in_long_line_, true)) return true;
+      }
       if (ended_) {
-        if (failure_ != 0 || begin_ == buffer_.size()) return false;
+        if (failure_ != 0 || begin_ == buffer_.size() || in_long_line_) return false;
         line = std::string_view(buffer_).substr(begin_);
         begin_ = buffer_.size();
         return true;
@@ -79,18 +94,26 @@ class InputLines {
     begin_ = 0;
     const std::size_t had = buffer_.size();
     buffer_.resize(had + kChunk);
-    const std::size_t got = std::fread(buffer_.data() + had, 1, kChunk, stdin);
-    if (std::ferror(stdin) != 0) failure_ = errno;
-    buffer_.resize(had + got);
-    ended_ = got == 0 || failure_ != 0;
+    before_waiting_();
+    ssize_t got = 0;
+    do {
+      got = ::read(STDIN_FILENO, buffer_.data() + had, kChunk);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) failure_ = errno;
+    buffer_.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    ended_ = got <= 0;
   }
 
   static constexpr std::size_t kChunk = std::size_t{1} << 20;
+  std::function<void()> before_waiting_;
   std::string buffer_;
   std::size_t begin_ = 0;
+  bool in_long_line_ = false;  // its start was given out; the rest is passed over
   bool ended_ = false;
   int failure_ = 0;  // errno of the read that failed
 };
+
+constexpr std::size_t kFlushAt = std::size_t{1} << 18;
 
 }  // namespace
 
@@ -119,20 +142,28 @@ Exit rules_match(const RulesCommand& command) {
   const std::shared_ptr<const RuleSet>& rules = loaded->rules;
   MentionReader reader;
   Matcher matcher;
-  std::unordered_set<std::string> authors;
+  AuthorsSeen authors;
   bool is_new = false;
   Matcher::Options options;
   options.spans = command.spans;
   options.is_new_author = [&](const Mention&) { return is_new; };
-  InputLines lines;
   std::string out;
+  Result<void> written;
+  // Who waits for the answer to a line gets it before the next one is waited for.
+  const auto write = [&] {
+    std::fwrite(out.data(), 1, out.size(), stdout);
+    out.clear();
+    written = flush_output();
+  };
+  InputLines lines(write);
   std::string_view line;
   bool bad = false;
   for (std::int64_t number = 1; lines.next(line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     auto mention = reader.read(line);
     if (mention) {
-      is_new = authors.insert(mention->network + '/' + mention->author.id).second;
+      const bool is_message = mention->op == Op::Create || mention->op == Op::Update;
+      is_new = is_message && authors.first(*mention);
       append_match(out, *rules, *mention, matcher.match(*rules, *mention, options));
     } else {
       bad = true;
@@ -143,13 +174,16 @@ Exit rules_match(const RulesCommand& command) {
           .end_object();
     }
     out += '\n';
-    if (out.size() < (std::size_t{1} << 18)) continue;
-    std::fwrite(out.data(), 1, out.size(), stdout);
-    out.clear();
+    if (out.size() >= kFlushAt) write();
     // The input may have no end; what nobody gets need not be made.
-    if (auto written = flush_output(); !written) return report(written.error());
+    if (!written) return report(written.error());
   }
-  std::fwrite(out.data(), 1, out.size(), stdout);
+  write();
+  if (!written) return report(written.error());
+  if (authors.left_out() > 0) {
+    say(fmt::format("author:new: more than {} authors; {} mentions of further ones count as new\n",
+                    AuthorsSeen::kMost, authors.left_out()));
+  }
   if (auto read = lines.healthy(); !read) return report(read.error());
   return bad ? Exit::Input : Exit::Good;
 }

@@ -37,7 +37,9 @@ Result<MentionFileRead> read_mention_file(const std::string& path,
   options.keep_seen_at = true;
   Replay input(std::move(options));
   if (auto opened = input.open("", {}); !opened) {
-    return fail(Code::Invalid, std::move(opened.error().message));
+    const std::string_view reason = opened.error().message;
+    return fail(Code::Invalid,
+                fmt::format("cannot read {}: {}", path, reason.substr(reason.rfind(": ") + 2)));
   }
   const std::uint64_t size = size_of(path);
   Progress progress(size > 0 ? "bytes" : "mentions", size);

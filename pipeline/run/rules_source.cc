@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kOverlap{60};
 constexpr std::chrono::seconds kStampSettles{2};
+constexpr std::size_t kMaxFile = std::size_t{64} << 20;
 
 Error errors_of(const std::vector<Diagnostic>& diagnostics) {
   std::string message;
@@ -36,7 +37,13 @@ Result<std::string> read_file(const std::filesystem::path& file) {
     return fail(Code::Invalid, fmt::format("cannot read {}: {}", file.string(),
                                            std::generic_category().message(errno)));
   }
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
+  std::string text(kMaxFile + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > kMaxFile) {
+    return fail(Code::Invalid, fmt::format("cannot read {}: longer than the limit of {} bytes",
+                                           file.string(), kMaxFile));
+  }
   if (stream.bad()) return fail(Code::Invalid, fmt::format("cannot read {}", file.string()));
   return text;
 }

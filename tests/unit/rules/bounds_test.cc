@@ -337,6 +337,14 @@ TEST(Bounds, ATextCostsInProportionToItsLength) {
                            matcher.match(*rules, mention, {.spans = true});
                          });
   }
+  for (const std::string_view piece : {"#t% ", "a.io/% ", "@h% ", "w% "}) {
+    expect_in_proportion("different pieces of " + std::string(piece), 20'000,
+                         [&](std::size_t times) {
+                           Matcher matcher;
+                           mention.text = numbered(piece, times);
+                           matcher.match(*rules, mention, {.spans = true});
+                         });
+  }
 }
 
 std::string first_error(std::string_view yaml) {
@@ -354,6 +362,10 @@ TEST(Bounds, WhatIsOverALimitIsRefusedByAMessageThatNamesTheLimit) {
             "r.yaml:2:1: error: more routes than the limit of 10000");
   EXPECT_EQ(first_error(file_with("a " + repeated("/b/ ", 10'001))),
             "r.yaml:1:40026: error: more regexes than the limit of 10000");
+  EXPECT_EQ(first_error(file_with("\"" + numbered("w% ", 101) + "\"")),
+            "r.yaml:1:24: error: a phrase of 101 words is longer than the limit of 100");
+  EXPECT_EQ(first_error(file_with(numbered("w?% OR ", 257) + "w")),
+            "r.yaml:1:2218: error: more wildcards that begin with \"w\" than the limit of 256");
   EXPECT_EQ(first_error(file_with(repeated("a", kMaxQueryBytes + 1))),
             "r.yaml:1:24: error: the query is longer than the limit of 1048576 bytes");
   EXPECT_EQ(first_error(file_with(repeated("(", 5'000) + "a" + repeated(")", 5'000))),

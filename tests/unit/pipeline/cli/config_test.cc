@@ -493,7 +493,7 @@ TEST(ConfigAlerts, CountInWholeMinutes) {
 }
 
 TEST(ConfigReference, StatesTheDefaults) {
-  const std::filesystem::path root = std::filesystem::path(__FILE__).parent_path() / "../../../..";
+  const std::filesystem::path root = VIGIE_SOURCE_DIR;
   const auto config = load_config(root / "deploy/vigie.yaml", variables({}));
 
   ASSERT_TRUE(config) << config.error().message;
@@ -514,7 +514,7 @@ TEST(ConfigReference, StatesTheDefaults) {
 
 // Every optional example in the reference, with its comment sign taken away.
 TEST(ConfigReference, ShowsNoKeyThatDoesNotExist) {
-  const std::filesystem::path root = std::filesystem::path(__FILE__).parent_path() / "../../../..";
+  const std::filesystem::path root = VIGIE_SOURCE_DIR;
   std::ifstream file(root / "deploy/vigie.yaml");
   ASSERT_TRUE(file);
   std::string text;

@@ -289,6 +289,10 @@ int run(const Options& options) {
     const VigieResult vigie = run_vigie(*compile(corpus), sample, corpus.texts, options);
     if (!options.rivals) continue;
     const auto beside = [&](std::string_view name, const std::unique_ptr<Rival>& rival) {
+      if (rival == nullptr) {
+        fmt::print("  {:<28} does not compile these rules within 2 GiB\n", name);
+        return;
+      }
       same = run_rival(name, *rival, sample, corpus.texts, vigie, options.seconds) && same;
     };
     beside("FilteredRE2 + Aho-Corasick", make_filtered_re2(corpus.queries, sample));

@@ -110,10 +110,11 @@ class Re2Set : public ByHits {
       part.leaves.push_back(i);
     }
     for (Part* part : {&over_words_, &over_text_, &over_text_any_case_}) {
-      if (!part->leaves.empty() && !part->set.Compile())
-        throw std::runtime_error("RE2::Set: out of memory");
+      if (!part->leaves.empty() && !part->set.Compile()) is_too_large_ = true;
     }
   }
+
+  bool is_too_large() const { return is_too_large_; }
 
  protected:
   void find_hits(const Canonical& text, std::vector<std::uint32_t>& hits) override {
@@ -145,6 +146,7 @@ class Re2Set : public ByHits {
   Part over_words_;
   Part over_text_;
   Part over_text_any_case_;
+  bool is_too_large_ = false;
   std::vector<int> found_;
 };
 
@@ -277,7 +279,9 @@ std::unique_ptr<Rival> make_re2_per_leaf(const std::vector<std::string>& queries
 }
 std::unique_ptr<Rival> make_re2_set(const std::vector<std::string>& queries,
                                     const std::vector<std::string>& sample) {
-  return std::make_unique<Re2Set>(queries, sample);
+  auto rival = std::make_unique<Re2Set>(queries, sample);
+  if (rival->is_too_large()) return nullptr;
+  return rival;
 }
 std::unique_ptr<Rival> make_filtered_re2(const std::vector<std::string>& queries,
                                          const std::vector<std::string>& sample) {

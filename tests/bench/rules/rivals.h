@@ -34,7 +34,8 @@ class Rival {
 //
 // One RE2 a leaf, each run when a rule asks for it first.
 std::unique_ptr<Rival> make_re2_per_leaf(const std::vector<std::string>& queries);
-// RE2::Set over all leaves: what was hit by one pass of one automaton.
+// RE2::Set over all leaves: what was hit by one pass of one automaton. Null where it does not
+// compile.
 std::unique_ptr<Rival> make_re2_set(const std::vector<std::string>& queries,
                                     const std::vector<std::string>& sample);
 // FilteredRE2 over all leaves, its atoms found by an Aho-Corasick automaton with a full table.

@@ -76,7 +76,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   vigie::append_json_string(routes, first);
   input.yaml += routes + "}]\n";
   input.rules.routes.push_back({"r", *vigie::parse_query(first).root});
-  std::string brand;
   add_rule(input, "brand", "brand: {id: a, accounts: ['x:@a'], query: ", first);
   if (input.rules.rules.back().label != "brand") return 0;
   // The brand's entry was appended to the routes; it is a section of its own.

@@ -20,11 +20,17 @@ using Node = QueryNode::Kind;
 // An explanation shows the start of what is longer.
 constexpr std::size_t kMaxShown = 300;
 
+// On one line and without control characters: what a mention brings must not pass for a line of
+// ours.
 std::string shown(std::string_view text) {
-  if (text.size() <= kMaxShown) return std::string(text);
-  std::size_t end = kMaxShown;
-  while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "...";
+  std::size_t end = std::min(text.size(), kMaxShown);
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  std::string out(text.substr(0, end));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  if (end < text.size()) out += "...";
+  return out;
 }
 
 bool is_group(Node kind) {

@@ -377,7 +377,9 @@ TEST(KafkaReader, RefusesAStoreOfAnotherLog) {
 }
 
 TEST(KafkaBrokerRestart, LosesNothingThatWasAcknowledged) {
-  if (!KafkaBroker::shared().ours()) GTEST_SKIP() << "the broker belongs to somebody else";
+  if (!KafkaBroker::shared().ours()) {
+    GTEST_SKIP() << "skipped: kills the broker, and VIGIE_TEST_KAFKA names one of somebody else";
+  }
   const KafkaOptions options = fresh_kafka_options();
   LogWorld world(opening(options));
   std::atomic<int> acknowledged = 0;
@@ -433,7 +435,9 @@ TEST(KafkaBrokerRestart, LosesNothingThatWasAcknowledged) {
 }
 
 TEST(KafkaBrokerRestart, ShowsInHealthWhileItIsDown) {
-  if (!KafkaBroker::shared().ours()) GTEST_SKIP() << "the broker belongs to somebody else";
+  if (!KafkaBroker::shared().ours()) {
+    GTEST_SKIP() << "skipped: kills the broker, and VIGIE_TEST_KAFKA names one of somebody else";
+  }
   KafkaOptions options = fresh_kafka_options();
   options.delivery_timeout = milliseconds{1'000};
   LogWorld world(opening(options));

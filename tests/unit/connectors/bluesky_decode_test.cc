@@ -10,6 +10,7 @@
 #include "connectors/bluesky/cursor.h"
 #include "connectors/bluesky/decode.h"
 #include "tests/fakes/jetstream_events.h"
+#include "tests/samples.h"
 
 namespace vigie {
 namespace {
@@ -239,11 +240,10 @@ TEST(JetstreamCursor, IsNotSpoiltByATimeFarAhead) {
 // The captured window against counts that a few lines of Python make of the same file, by
 // operation, collection, facet and embed.
 TEST(JetstreamDecoder, ReadsTheCapturedWindow) {
-  const char* given = std::getenv("VIGIE_SAMPLES");
-  const std::filesystem::path samples =
-      given != nullptr ? given : VIGIE_SOURCE_DIR "/../shared/samples";
-  std::ifstream file(samples / "wire/bluesky/jetstream-v1-window.jsonl");
-  if (!file) GTEST_SKIP() << "skipped: no samples";
+  const std::filesystem::path path = sample("wire/bluesky/jetstream-v1-window.jsonl");
+  VIGIE_SKIP_WITHOUT(path);
+  std::ifstream file(path);
+  ASSERT_TRUE(file) << path;
   JetstreamDecoder decoder(JetstreamWire::V1);
   std::map<std::string, int> counts;
 

@@ -14,7 +14,7 @@
 #include "rules/words.h"
 #include "tests/rules/naive_matcher.h"
 #include "tests/rules/rule_generator.h"
-#include "tests/rules/samples.h"
+#include "tests/samples.h"
 
 namespace vigie {
 namespace {
@@ -201,8 +201,8 @@ TEST(MatchDifferential, PrintedQueriesParseToTheSameTree) {
   }
 }
 
-std::vector<Mention> real_mentions() {
-  std::ifstream file(samples() / "mentions.ndjson");
+std::vector<Mention> mentions_in(const std::filesystem::path& path) {
+  std::ifstream file(path);
   std::vector<Mention> mentions;
   MentionReader reader;
   for (std::string line; std::getline(file, line);) {
@@ -235,8 +235,10 @@ std::vector<std::string> words_of(const std::vector<Mention>& mentions) {
 }
 
 TEST(MatchDifferential, RealMentionsMatchAsTheNaiveMatcherSays) {
-  const std::vector<Mention> mentions = real_mentions();
-  if (mentions.empty()) GTEST_SKIP() << "no samples";
+  const std::filesystem::path path = sample("mentions.ndjson");
+  VIGIE_SKIP_WITHOUT(path);
+  const std::vector<Mention> mentions = mentions_in(path);
+  ASSERT_FALSE(mentions.empty()) << path;
   const std::vector<std::string> words = words_of(mentions);
   Matcher matcher;
   std::size_t tags = 0;

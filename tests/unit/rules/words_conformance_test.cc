@@ -22,7 +22,7 @@
 #include "rules/fold.h"
 #include "rules/segments.h"
 #include "rules/words.h"
-#include "tests/rules/samples.h"
+#include "tests/samples.h"
 
 namespace vigie {
 namespace {
@@ -33,7 +33,6 @@ std::string read(const std::filesystem::path& path) {
 }
 
 std::string read_xz(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return {};
   const std::string command = "xz -dc '" + path.string() + "'";
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
   std::string all;
@@ -176,8 +175,10 @@ std::vector<Outcome> outcomes(const YamlNode& cases, const Section& section) {
 }
 
 TEST(TwitterText, DiffersOnlyWhereOurRulesSayOtherwise) {
-  const std::string file = read(samples() / "conformance/twitter-text/extract.yml");
-  if (file.empty()) GTEST_SKIP() << "no samples";
+  const std::filesystem::path path = sample("conformance/twitter-text/extract.yml");
+  VIGIE_SKIP_WITHOUT(path);
+  const std::string file = read(path);
+  ASSERT_FALSE(file.empty()) << path;
   const Result<YamlNode> root = parse_yaml(file, "extract.yml");
   ASSERT_TRUE(root) << root.error().message;
   const YamlNode& tests = *root->find("tests");
@@ -209,8 +210,10 @@ TEST(TwitterText, DiffersOnlyWhereOurRulesSayOtherwise) {
 
 // With a scheme every top label makes a URL, so also every one that twitter-text knows.
 TEST(TwitterText, KnowsEveryTopLevelDomainAfterAScheme) {
-  const std::string file = read_xz(samples() / "conformance/twitter-text/tlds.yml.xz");
-  if (file.empty()) GTEST_SKIP() << "no samples";
+  const std::filesystem::path path = sample("conformance/twitter-text/tlds.yml.xz");
+  VIGIE_SKIP_WITHOUT(path);
+  const std::string file = read_xz(path);
+  ASSERT_FALSE(file.empty()) << path;
   const Result<YamlNode> root = parse_yaml(file, "tlds.yml");
   ASSERT_TRUE(root) << root.error().message;
 
@@ -254,8 +257,10 @@ std::string joined(const std::vector<std::string>& segments) {
 }
 
 TEST(WordBreakTest, AgreesOnEveryLine) {
-  const std::string file = read(samples() / "conformance/unicode-15.0/WordBreakTest.txt");
-  if (file.empty()) GTEST_SKIP() << "no samples";
+  const std::filesystem::path path = sample("conformance/unicode-15.0/WordBreakTest.txt");
+  VIGIE_SKIP_WITHOUT(path);
+  const std::string file = read(path);
+  ASSERT_FALSE(file.empty()) << path;
 
   const auto cases = break_cases(file);
   std::size_t differing = 0;
@@ -279,8 +284,10 @@ TEST(WordBreakTest, AgreesOnEveryLine) {
 // To clusters a Han character is what the space and the unassigned U+0378 of the file are: of no
 // kind. In their place it makes each line that starts with one say what the tail of our word is.
 TEST(GraphemeBreakTest, AgreesOnTheTailsOfClusters) {
-  const std::string file = read(samples() / "conformance/unicode-15.0/GraphemeBreakTest.txt");
-  if (file.empty()) GTEST_SKIP() << "no samples";
+  const std::filesystem::path path = sample("conformance/unicode-15.0/GraphemeBreakTest.txt");
+  VIGIE_SKIP_WITHOUT(path);
+  const std::string file = read(path);
+  ASSERT_FALSE(file.empty()) << path;
 
   const auto cases = break_cases(file);
   std::size_t applied = 0;
@@ -305,8 +312,10 @@ TEST(GraphemeBreakTest, AgreesOnTheTailsOfClusters) {
 // Every column of a line is the same text to NFKC, so all five fold alike. What exact: compares is
 // the second for the first three, the fourth for the others.
 TEST(NormalizationTest, FoldsEquivalentTextsAlikeAndComposesThem) {
-  const std::string file = read_xz(samples() / "conformance/unicode-15.0/NormalizationTest.txt.xz");
-  if (file.empty()) GTEST_SKIP() << "no samples";
+  const std::filesystem::path path = sample("conformance/unicode-15.0/NormalizationTest.txt.xz");
+  VIGIE_SKIP_WITHOUT(path);
+  const std::string file = read_xz(path);
+  ASSERT_FALSE(file.empty()) << path;
 
   std::size_t lines_read = 0;
   std::size_t differing = 0;
@@ -336,8 +345,10 @@ TEST(NormalizationTest, FoldsEquivalentTextsAlikeAndComposesThem) {
 }
 
 TEST(EmojiTest, CutsEveryEmojiAsOne) {
-  const std::string file = read_xz(samples() / "conformance/unicode-15.0/emoji-test.txt.xz");
-  if (file.empty()) GTEST_SKIP() << "no samples";
+  const std::filesystem::path path = sample("conformance/unicode-15.0/emoji-test.txt.xz");
+  VIGIE_SKIP_WITHOUT(path);
+  const std::string file = read_xz(path);
+  ASSERT_FALSE(file.empty()) << path;
 
   std::vector<std::string> differing;
   std::size_t total = 0;

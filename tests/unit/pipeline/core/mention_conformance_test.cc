@@ -10,22 +10,18 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/mention.h"
+#include "tests/samples.h"
 
 namespace vigie {
 namespace {
 
 namespace fs = std::filesystem;
 
-fs::path samples() {
-  if (const char* named = std::getenv("VIGIE_SAMPLES")) return named;
-  return fs::path(__FILE__).parent_path() / "../../../../../shared/samples";
-}
-
 class JsonTestSuite : public testing::Test {
  protected:
   void SetUp() override {
-    const fs::path archive = samples() / "conformance/JSONTestSuite.tar.xz";
-    if (!fs::exists(archive)) GTEST_SKIP() << "no samples";
+    const fs::path archive = sample("conformance/JSONTestSuite.tar.xz");
+    VIGIE_SKIP_WITHOUT(archive);
     std::string name = (fs::temp_directory_path() / "vigie_json_XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;

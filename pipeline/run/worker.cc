@@ -108,6 +108,11 @@ struct Metrics {
                 .Name("vigie_worker_lag_records")
                 .Help("Records logged and not yet committed")
                 .Register(registry)),
+        looked(prometheus::BuildGauge()
+                   .Name("vigie_worker_looked_timestamp_seconds")
+                   .Help("When the log was last asked for more; the lag is as of then")
+                   .Register(registry)
+                   .Add({})),
         commit_seconds(
             prometheus::BuildHistogram()
                 .Name("vigie_worker_commit_seconds")
@@ -149,6 +154,7 @@ struct Metrics {
   prometheus::Family<prometheus::Counter>& tags;
   prometheus::Family<prometheus::Counter>& routed;
   prometheus::Family<prometheus::Gauge>& lag;
+  prometheus::Gauge& looked;
   prometheus::Histogram& commit_seconds;
 };
 
@@ -191,6 +197,7 @@ struct Worker::Impl {
   Result<Owned*> partition(Partition number);
   Result<void> load_cut(Partition number, Owned& owned);
   void parse(std::span<const LogRecord> records);
+  void tell_lag(const std::vector<Partition>& partitions);
   Result<void> know_partitions();
   std::optional<Minute> due_cut(const Parsed& record) const;
   std::size_t segment_end(std::size_t begin) const;
@@ -327,7 +334,10 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
     auto loaded = self.partition(number);
     if (!loaded) return std::unexpected(std::move(loaded.error()));
   }
-  if (polled->empty()) return 0;
+  if (polled->empty()) {
+    self.tell_lag(now);
+    return 0;
+  }
   const std::shared_ptr<const RuleSet> set = self.rules();
   self.parse(*polled);
   auto known = self.know_partitions();
@@ -340,12 +350,17 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   }
   self.metrics.commit_seconds.Observe(
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
-  for (const Partition partition : now) {
-    const auto [next, end] = self.log_reader->position(partition);
-    self.metrics.lag.Add({{"partition", std::to_string(number(partition))}})
+  self.tell_lag(now);
+  return self.parsed.size();
+}
+
+void Worker::Impl::tell_lag(const std::vector<Partition>& partitions) {
+  for (const Partition partition : partitions) {
+    const auto [next, end] = log_reader->position(partition);
+    metrics.lag.Add({{"partition", std::to_string(number(partition))}})
         .Set(static_cast<double>(std::max<Offset>(0, end - next)));
   }
-  return self.parsed.size();
+  metrics.looked.SetToCurrentTime();
 }
 
 Result<void> Worker::Impl::run_segment(std::size_t begin, std::size_t end, const RuleSet& set) {

@@ -162,7 +162,9 @@ class Server:
                 struct.pack("!BBH", 0x81, 126, size) if size < 65536 else
                 struct.pack("!BBQ", 0x81, 127, size))
             socket.transport.write(head + payload[:size // 2])
-        await asyncio.sleep(0.02)  # lets what was written leave before the abort
+        # What was written leaves before the abort.
+        while socket.transport.get_write_buffer_size() > 0:
+            await asyncio.sleep(0)
         socket.transport.abort()
 
     async def serve(self, socket):

@@ -5,27 +5,17 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/core/json.h"
+#include "tests/rules/fixture.h"
 
 namespace vigie {
 namespace {
 
-std::shared_ptr<const RuleSet> rules_of(std::string_view yaml) {
-  const RuleSet::Compiled compiled = RuleSet::compile(yaml, "r.yaml");
-  for (const Diagnostic& diagnostic : compiled.diagnostics) {
-    if (diagnostic.is_error) ADD_FAILURE() << format(diagnostic);
-  }
-  return compiled.rules;
-}
-
 Mention mention_of(int number, std::string_view text,
                    std::string_view time = "2026-06-03T06:30:00Z") {
-  Mention mention;
-  mention.network = "x";
+  Mention mention = vigie::mention_of(text);
   mention.id = std::to_string(number);
   mention.kind = Kind::Post;
-  mention.author.id = "somebody";
   mention.created_at = parse_time(time);
-  mention.text = text;
   return mention;
 }
 

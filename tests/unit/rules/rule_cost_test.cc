@@ -3,28 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "rules/rule_set.h"
+#include "tests/rules/fixture.h"
 
 namespace vigie {
 namespace {
-
-std::shared_ptr<const RuleSet> rules_of(std::string_view yaml) {
-  const RuleSet::Compiled compiled = RuleSet::compile(yaml, "r.yaml");
-  for (const Diagnostic& diagnostic : compiled.diagnostics) {
-    if (diagnostic.is_error) ADD_FAILURE() << format(diagnostic);
-  }
-  return compiled.rules;
-}
-
-Mention mention_of(std::string_view text) {
-  Mention mention;
-  mention.network = "x";
-  mention.id = "1";
-  mention.kind = Kind::Mention;
-  mention.author.id = "somebody";
-  mention.created_at = parse_time("2026-01-01T00:00:00Z");
-  mention.text = text;
-  return mention;
-}
 
 constexpr std::string_view kRules =
     "brand: {id: acme, query: acme}\n"

@@ -130,10 +130,15 @@ class CaseRunner {
     Outcome result;
     if (line.at_end()) line.fail(line.offset(), "expected a rule, or none");
     std::string last;
+    bool none = false;
     while (!line.at_end()) {
       const std::size_t begin = line.offset();
       const std::string_view word = line.word("a rule");
-      if (word == "none") {
+      if (none || (word == "none" && (!result.rules.empty() || result.route))) {
+        line.fail(begin,
+                  "none says that nothing tags the mention and no route takes it; it stands alone");
+      } else if (word == "none") {
+        none = true;
         result.route = "";
       } else if (word.starts_with("route:")) {
         result.route = read_route(line, begin, word.substr(6), rules);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/core/utf8.h"
 #include "rules/evaluate.h"
 #include "rules/fields.h"
 #include "rules/observed.h"
@@ -20,21 +21,9 @@ using Node = QueryNode::Kind;
 // An explanation shows the start of what is longer.
 constexpr std::size_t kMaxShown = 300;
 
-// On one line and without control characters: what a mention brings must not pass for a line of
-// ours.
 std::string shown(std::string_view text) {
-  std::size_t end = std::min(text.size(), kMaxShown);
-  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  std::string out(text.substr(0, end));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  if (end < text.size()) out += "...";
-  return out;
-}
-
-bool is_group(Node kind) {
-  return kind == Node::And || kind == Node::Or || kind == Node::Not;
+  const std::string_view start = first_bytes(text, kMaxShown);
+  return on_one_line(start) + (start.size() < text.size() ? "..." : "");
 }
 
 std::vector<std::uint8_t> tags_of(const RuleSet& rules, const Verdict& verdict) {
@@ -78,10 +67,6 @@ std::optional<Gap> closest(const std::vector<Place>& left, std::vector<Place> ri
       offer(a.first - std::prev(before)->last - 1, a, *std::prev(before));
   }
   return best;
-}
-
-bool has_near(const QueryNode& query) {
-  return query.kind == Node::Near || std::ranges::any_of(query.children, has_near);
 }
 
 // Compiles each leaf and each NEAR as a query of its own and asks those; AND, OR and NOT follow

@@ -29,15 +29,10 @@ bool has_tag(const Verdict& verdict, const RuleSource& source, std::uint32_t rul
   return false;
 }
 
-std::optional<Time> event_time_of(const Mention& mention) {
-  if (!mention.seen_at) return mention.created_at;
-  return event_time(mention, *mention.seen_at);
-}
-
 // What the dates of a campaign say against a mention of this time; empty where they allow it.
 std::string outside(const RuleSource& rule, const Mention& mention) {
   if (!rule.from && !rule.until) return {};
-  const std::optional<Time> time = event_time_of(mention);
+  const std::optional<Time> time = event_time(mention);
   if (!time) return "when the mention was written is not told, and the campaign has dates";
   if (rule.from && *time < *rule.from) {
     return fmt::format("the mention is of {}, before the campaign begins at {}", format_time(*time),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/core/json.h"
+#include "pipeline/core/utf8.h"
 #include "rules/explain.h"
 
 namespace vigie {
@@ -15,10 +16,6 @@ constexpr std::size_t kMaxChildren = 20;
 constexpr std::size_t kMaxStops = 20;
 constexpr std::size_t kMaxFoundShown = 5;
 constexpr std::size_t kColumn = 44;
-
-bool is_group(Node kind) {
-  return kind == Node::And || kind == Node::Or || kind == Node::Not;
-}
 
 std::string found_text(const Clause& clause) {
   std::string out;
@@ -34,11 +31,6 @@ std::string found_text(const Clause& clause) {
 
 std::string remark(const Clause& clause) {
   return clause.found.empty() ? clause.note : found_text(clause);
-}
-
-std::size_t code_points(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 void print_tree(std::string& out, const Clause& clause, std::size_t depth) {
@@ -70,10 +62,8 @@ void print_tree(std::string& out, const Clause& clause, std::size_t depth) {
 
 std::string shortened(std::string_view text) {
   constexpr std::size_t kMost = 80;
-  if (text.size() <= kMost) return std::string(text);
-  std::size_t end = kMost;
-  while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "...";
+  const std::string_view start = first_bytes(text, kMost);
+  return fmt::format("{}{}", start, start.size() < text.size() ? "..." : "");
 }
 
 // The leaves and NEARs that settle why the whole does not hold.

@@ -12,11 +12,6 @@
 namespace vigie {
 namespace {
 
-std::optional<Time> event_time_of(const Mention& mention) {
-  if (!mention.seen_at) return mention.created_at;
-  return event_time(mention, *mention.seen_at);
-}
-
 bool in_window(const RuleSet::Plan& plan, std::uint32_t rule, std::optional<Time> time) {
   const auto found = plan.windows.find(rule);
   if (found == plan.windows.end()) return true;
@@ -227,7 +222,7 @@ struct Matcher::Impl {
   }
 
   void match_rules(const RuleSet::Plan& plan, const Mention& mention) {
-    const std::optional<Time> time = event_time_of(mention);
+    const std::optional<Time> time = event_time(mention);
     if (tags.size() < plan.rules.size()) tags.resize(plan.rules.size());
     collect_candidates(plan);
     // The other rules may ask is:brand.

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/core/utf8.h"
 #include "rules/suggest.h"
 
 namespace vigie {
@@ -334,13 +335,10 @@ class Parser {
     return node;
   }
 
-  static std::string shortened(std::string text) {
+  static std::string shortened(std::string_view text) {
     constexpr std::size_t kMost = 300;
-    if (text.size() <= kMost) return text;
-    std::size_t end = kMost;
-    while ((static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-    text.resize(end);
-    return text + "...";
+    const std::string_view start = first_bytes(text, kMost);
+    return fmt::format("{}{}", start, start.size() < text.size() ? "..." : "");
   }
 
   QueryNode parse_and(std::size_t depth, bool& joined) {

@@ -35,6 +35,15 @@ struct QueryNode {
   std::int64_t number = 0;           // Number
 };
 
+// And, Or and Not, which join others; the rest is asked as a whole.
+constexpr bool is_group(QueryNode::Kind kind) {
+  return kind == QueryNode::Kind::And || kind == QueryNode::Kind::Or ||
+         kind == QueryNode::Kind::Not;
+}
+
+// Whether a NEAR stands in the query.
+bool has_near(const QueryNode& query);
+
 // Something to tell the author of a query, at byte `offset` of it.
 struct QueryIssue {
   std::size_t offset = 0;

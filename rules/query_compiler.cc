@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "pipeline/core/utf8.h"
 #include "rules/fold.h"
 
 namespace vigie {
@@ -87,11 +88,6 @@ std::string joined_by_near(std::string_view text) {
     out += text.substr(begin, at - begin);
   }
   return out;
-}
-
-std::size_t code_points(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 }  // namespace

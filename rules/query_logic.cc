@@ -21,10 +21,6 @@ bool is_number(const QueryAtom& atom) {
          atom.field.what <= Field::What::Clicks;
 }
 
-bool has_near(const QueryNode& query) {
-  return query.kind == Node::Near || std::ranges::any_of(query.children, has_near);
-}
-
 // The whole numbers that are left, without those of `holes` at its ends.
 struct Interval {
   std::int64_t low = std::numeric_limits<std::int64_t>::min();

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "rules/query.h"
@@ -92,6 +94,10 @@ void print(std::string& out, const QueryNode& node) {
 }
 
 }  // namespace
+
+bool has_near(const QueryNode& query) {
+  return query.kind == QueryNode::Kind::Near || std::ranges::any_of(query.children, has_near);
+}
 
 const std::vector<std::string_view>& field_names() {
   static const std::vector<std::string_view> kNames = {

@@ -119,6 +119,11 @@ Time event_time(const Mention& mention, Time seen_at) {
   return created > seen_at + kFuture ? seen_at : created;
 }
 
+std::optional<Time> event_time(const Mention& mention) {
+  if (!mention.seen_at) return mention.created_at;
+  return event_time(mention, *mention.seen_at);
+}
+
 std::int64_t version_of(const Mention& mention) {
   if (mention.version) return *mention.version;
   if (mention.edited_at) return mention.edited_at->time_since_epoch().count();

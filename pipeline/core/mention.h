@@ -141,6 +141,9 @@ std::int64_t version_of(const Mention& mention);
 // earlier or the author's time is not told.
 Time event_time(const Mention& mention, Time seen_at);
 
+// The same of a mention that may not have been received yet: nothing where neither is told.
+std::optional<Time> event_time(const Mention& mention);
+
 // Same content, same number: every field but op, version, engagement, seen_at, connector and the
 // author's name, followers and verified. XXH3 of the fields; stable over machines and builds.
 std::uint64_t content_hash(const Mention& mention);

@@ -1,6 +1,15 @@
 #include "pipeline/core/utf8.h"
 
+#include <algorithm>
+
 namespace vigie {
+namespace {
+
+bool begins(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+}
+
+}  // namespace
 
 std::size_t invalid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
@@ -22,6 +31,31 @@ std::size_t invalid_utf8(std::string_view text) {
     i += length;
   }
   return std::string_view::npos;
+}
+
+std::size_t code_points(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, begins));
+}
+
+std::string_view first_bytes(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && !begins(text[most])) --most;
+  return text.substr(0, most);
+}
+
+std::string_view first_code_points(std::string_view text, std::size_t most) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (begins(text[i]) && most-- == 0) return text.substr(0, i);
+  }
+  return text;
+}
+
+std::string on_one_line(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return out;
 }
 
 }  // namespace vigie

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/core/utf8.h"
+
 namespace vigie {
 namespace {
 
@@ -11,21 +13,9 @@ std::size_t place(Queue queue) {
   return static_cast<std::size_t>(queue);
 }
 
-// On one line, at most kTextCharacters of them.
-std::string one_line(std::string_view text) {
-  std::string out;
-  std::size_t characters = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool begins = (byte & 0xc0) != 0x80;
-    if (begins && characters++ == kTextCharacters) return out + "…";
-    out += byte < 0x20 || byte == 0x7f ? ' ' : c;
-  }
-  return out;
-}
-
-std::optional<Time> event_time_of(const Mention& mention) {
-  return mention.seen_at ? event_time(mention, *mention.seen_at) : mention.created_at;
+std::string start_of(std::string_view text) {
+  const std::string_view start = first_code_points(text, kTextCharacters);
+  return on_one_line(start) + (start.size() < text.size() ? "…" : "");
 }
 
 }  // namespace
@@ -34,8 +24,9 @@ std::optional<Time> event_time_of(const Mention& mention) {
 struct Backtest::Side {
   std::shared_ptr<const RuleSet> rules;
   Matcher matcher;
-  std::vector<BacktestTag*> tags;    // by rule; into the report's map, whose nodes stay
-  std::vector<std::uint32_t> found;  // rules that tag the mention
+  std::vector<BacktestTag*> tags;         // by rule; into the report's map, whose nodes stay
+  std::vector<std::uint32_t> found;       // rules that tag the mention
+  std::vector<const BacktestTag*> given;  // their tags, sorted by address
   Decision decision;
 
   void match(const Mention& mention, bool is_new) {
@@ -48,6 +39,9 @@ struct Backtest::Side {
     for (const auto* list : {&verdict.competitors, &verdict.themes, &verdict.campaigns}) {
       found.insert(found.end(), list->begin(), list->end());
     }
+    given.clear();
+    for (const std::uint32_t rule : found) given.push_back(tags[rule]);
+    std::ranges::sort(given);
   }
 };
 
@@ -115,9 +109,7 @@ void Backtest::count_tags(const Mention& mention) {
     for (const std::uint32_t rule : old_->found) ++old_->tags[rule]->old_mentions;
   }
   const auto has = [](const Side* side, const BacktestTag* tag) {
-    return side != nullptr && std::ranges::any_of(side->found, [&](std::uint32_t rule) {
-             return side->tags[rule] == tag;
-           });
+    return side != nullptr && std::ranges::binary_search(side->given, tag);
   };
   for (const std::uint32_t rule : new_->found) {
     if (!has(old_.get(), new_->tags[rule])) {
@@ -134,8 +126,11 @@ void Backtest::count_tags(const Mention& mention) {
 
 void Backtest::keep_example(BacktestSide& side, const std::string& label, const Mention& mention) {
   ++side.mentions;
+  // A second line about the same message is the same example.
+  const std::string key = on_one_line(key_of(mention));
+  if (std::ranges::find(side.first, key, &BacktestExample::key) != side.first.end()) return;
   const auto example = [&] {
-    return BacktestExample{key_of(mention), one_line(mention.text), mention.kind == Kind::Dm};
+    return BacktestExample{key, start_of(mention.text), mention.kind == Kind::Dm};
   };
   const bool full = examples_ >= kMostExamples;
   if (side.first.size() < BacktestSide::kFirst) {
@@ -147,10 +142,7 @@ void Backtest::keep_example(BacktestSide& side, const std::string& label, const 
     side.first.push_back(example());
     return;
   }
-  // What hashes lowest is a sample that does not depend on how many come after it. A second line
-  // about the same message is the same example.
-  const std::string key = key_of(mention);
-  if (std::ranges::find(side.first, key, &BacktestExample::key) != side.first.end()) return;
+  // What hashes lowest is a sample that does not depend on how many come after it.
   const std::uint64_t hash = steady_hash(key, steady_hash(label));
   if (side.sampled.contains(hash)) return;
   if (side.sampled.size() < BacktestSide::kSampled) {
@@ -168,7 +160,7 @@ void Backtest::keep_example(BacktestSide& side, const std::string& label, const 
 }
 
 void Backtest::count_hour(const Mention& mention, Queue now, Queue before) {
-  const std::optional<Time> time = event_time_of(mention);
+  const std::optional<Time> time = event_time(mention);
   if (!time) {
     ++report_.untimed;
     return;

@@ -149,32 +149,13 @@ asio::awaitable<void> close(Held<Stream> c) {
   c->lowest().close();
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // What is wrong with a request before anything else is looked at; fills `out`.
 std::optional<Response> take_header(const ServerState& server, const Parser& parser, Request& out) {
   const auto& message = parser.get();
   if (message.version() != 11 && message.version() != 10) return problem(400, "expected HTTP/1.1");
   out.method = std::string(message.method_string());
-  for (const auto& field : message) {
-    out.headers.emplace_back(lower(field.name_string()), std::string(field.value()));
-  }
-  if (message.version() == 11 && message.count(http::field::host) != 1) {
-    return problem(400, "host: expected exactly one");
-  }
-  if (server.options.tokens.empty() && !server.options.behind_proxy && message.version() == 11 &&
-      !is_loopback_host(out.header("host"))) {
-    return problem(421, "host: without tokens only loopback names are served");
-  }
-  const Result<void> parsed = parse_target(message.target(), out);
-  if (!parsed) return problem(parsed.error());
-  return std::nullopt;
+  for (const auto& field : message) add_header(out, field.name_string(), field.value());
+  return check_target(server.options, message.version() == 11, message.target(), out);
 }
 
 // The answer to bytes that are no request of ours.

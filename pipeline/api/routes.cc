@@ -190,4 +190,27 @@ bool is_loopback_host(std::string_view host) {
   return name.starts_with("127.") && name.find_first_not_of("0123456789.") == name.npos;
 }
 
+void add_header(Request& request, std::string_view name, std::string_view value) {
+  std::string lower(name);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  request.headers.emplace_back(std::move(lower), std::string(value));
+}
+
+std::optional<Response> check_target(const ApiOptions& options, bool is_http11,
+                                     std::string_view target, Request& request) {
+  const auto is_host = [](const auto& header) { return header.first == "host"; };
+  if (is_http11 && std::ranges::count_if(request.headers, is_host) != 1) {
+    return problem(400, "host: expected exactly one");
+  }
+  if (options.tokens.empty() && !options.behind_proxy && is_http11 &&
+      !is_loopback_host(request.header("host"))) {
+    return problem(421, "host: without tokens only loopback names are served");
+  }
+  const Result<void> parsed = parse_target(target, request);
+  if (!parsed) return problem(parsed.error());
+  return std::nullopt;
+}
+
 }  // namespace vigie

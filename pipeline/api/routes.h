@@ -63,8 +63,15 @@ std::optional<Response> admit(const Service& service, const Authenticator& authe
 // A 401 (nobody or unknown) or 403 with its challenge.
 Response unauthorized(unsigned status, std::string_view detail);
 
-// Whether the Host is one that names this machine's loopback: what keeps a web page elsewhere from
-// talking to a server without tokens through a name of its own.
+// Adds a header as it was sent.
+void add_header(Request& request, std::string_view name, std::string_view value);
+
+// What is wrong with the Host of a request or with its target, which becomes path and query.
+// Without tokens the Host has to name this machine's loopback: what keeps a web page elsewhere from
+// talking to us through a name of its own.
+std::optional<Response> check_target(const ApiOptions& options, bool is_http11,
+                                     std::string_view target, Request& request);
+
 bool is_loopback_host(std::string_view host);
 
 }  // namespace vigie

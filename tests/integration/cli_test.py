@@ -3,6 +3,7 @@ import argparse
 import json
 import os
 import resource
+import select
 import signal
 import stat
 import subprocess
@@ -86,6 +87,24 @@ def endless_input_into_a_full_disk(cli):
     source.stdout.close()
     source.wait()
     print("ok   rules match does not read on when its output cannot be written")
+
+
+def each_line_is_answered_at_once(cli):
+    run = subprocess.Popen([cli.vigie, "rules", "match", "--rules", RULES], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for number in range(1, 4):
+        run.stdin.write(MENTION.replace('"id": "1"', f'"id": "{number}"').encode())
+        run.stdin.flush()
+        # The input stays open: an answer that waits for more of it never comes.
+        assert select.select([run.stdout], [], [], 60)[0], f"line {number} is not answered"
+        assert json.loads(run.stdout.readline())["id"] == str(number)
+    long_line = b'{"text": "' + b"a" * (9 << 20) + b'"}\n'
+    out, said = run.communicate(long_line + MENTION.encode(), timeout=60)
+    refused, answered = map(json.loads, out.splitlines())
+    assert refused["line"] == 4 and "at most 524288 bytes" in refused["error"], refused
+    assert answered["id"] == "1" and said == b"", (answered, said)
+    assert run.returncode == INPUT, run.returncode
+    print("ok   rules match answers each line at once, and a line that is too long costs itself alone")
 
 
 def input_that_cannot_be_read(cli):
@@ -423,6 +442,7 @@ def main():
         output_that_cannot_be_written(cli, mentions, config)
         errors_that_cannot_be_written(cli)
         endless_input_into_a_full_disk(cli)
+        each_line_is_answered_at_once(cli)
         input_that_cannot_be_read(cli)
         places_that_cannot_be_written(cli, mentions)
         wrong_command_lines(cli, config)

@@ -1,7 +1,9 @@
 vigie_test(pipeline
-  SOURCES unit/pipeline/cli/config_test.cc unit/pipeline/run/apply_test.cc
+  SOURCES unit/pipeline/cli/config_test.cc unit/pipeline/cli/config_secrets_test.cc
+    unit/pipeline/run/apply_test.cc unit/pipeline/run/visibility_test.cc
     unit/pipeline/run/ingest_test.cc unit/pipeline/run/recount_test.cc
-    unit/pipeline/run/rule_cost_board_test.cc unit/pipeline/run/view_test.cc unit/pipeline/run/worker_test.cc
+    unit/pipeline/run/rule_cost_board_test.cc unit/pipeline/run/view_test.cc
+    unit/pipeline/run/worker_test.cc
     unit/pipeline/log/embedded_log_test.cc
   DEPS vigie::cli prometheus-cpp::core)
 vigie_test(connector_runner

@@ -1,5 +1,6 @@
 // Rule sets against a second opinion: generated rules on generated mentions, and generated rules
 // whose words are those of real mentions.
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -172,6 +173,31 @@ TEST(MatchDifferential, GeneratedRulesMatchAsTheNaiveMatcherSays) {
     EXPECT_GT(asked[leaf].failed, 20U) << leaf << " is hardly ever false";
   }
   for (const auto& [leaf, count] : asked) EXPECT_TRUE(all_leaves().contains(leaf)) << leaf;
+}
+
+// One set under one matcher for long enough that its postings are chosen anew twice, by what the
+// stream brought.
+TEST(MatchDifferential, WhatAMatcherLearnsOfItsStreamChangesNoAnswer) {
+  constexpr std::size_t kChosenAnew[] = {500, 5000};
+  constexpr std::size_t kAround = 60;
+  for (std::uint64_t seed = 5; seed < 5 + seeds(); ++seed) {
+    RuleGenerator generator(seed);
+    Pair pair(generator.rules(200));
+    ASSERT_TRUE(pair.rules);
+    Matcher learning;
+    std::size_t tags = 0;
+    for (std::size_t i = 0; i < 5200 && !::testing::Test::HasFailure(); ++i) {
+      const Mention mention = generator.mention();
+      const bool is_compared = std::ranges::any_of(
+          kChosenAnew, [&](std::size_t at) { return i + kAround >= at && i < at + kAround; });
+      if (is_compared) {
+        tags += compare(pair, learning, mention, i % 3 == 0, seed);
+      } else {
+        learning.match(*pair.rules, mention, {});
+      }
+    }
+    EXPECT_GT(tags, 1000U);
+  }
 }
 
 TEST(MatchDifferential, AQueryIsRefusedExactlyWhenItIsTrueOfNothing) {

@@ -4,39 +4,13 @@
 
 #include "state/queues.h"
 #include "tests/fakes/apply_world.h"
+#include "tests/unit/pipeline/run/apply_ops.h"
 
 namespace vigie {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::minutes;
-
-const Time kNow = *parse_time("2026-11-20T12:00:00Z");
-
-Mention update(std::string id, std::string text, std::int64_t version, Time seen_at) {
-  Mention mention = acme_mention(std::move(id), std::move(text), seen_at);
-  mention.op = Op::Update;
-  mention.version = version;
-  mention.created_at = kNow;
-  return mention;
-}
-
-Mention likes(std::string id, std::optional<std::int64_t> count, Time seen_at) {
-  Mention mention = acme_op(Op::Engagement, std::move(id), seen_at);
-  mention.engagement.likes = count;
-  return mention;
-}
-
-Mention by(Mention mention, std::string author) {
-  mention.author.id = std::move(author);
-  return mention;
-}
-
-ConversationRecord conversation(const Record& record) {
-  auto parsed = parse_conversation_record(record.key, record.value.value_or(""));
-  if (!parsed) ADD_FAILURE() << parsed.error().message;
-  return parsed.value_or(ConversationRecord{});
-}
 
 TEST(Apply, CountsTagsAndRoutesACreate) {
   ApplyWorld world;
@@ -162,17 +136,6 @@ TEST(Apply, AnEditThatLeavesNoTagCountsAsUnmatchedAndLeavesItsQueue) {
             ConversationRecord::Type::Withdraw);
 }
 
-TEST(Apply, AMessageThatLostItsTagsIsHiddenLikeAnyOther) {
-  ApplyWorld world;
-  world.give(acme_mention("1", "acme is late", kNow));
-  world.give(update("1", "nothing", 1, kNow));
-
-  world.give(acme_op(Op::Hide, "1", kNow));
-
-  EXPECT_EQ(world.everything(), 0);
-  EXPECT_NE(world.tagged("x/1").find(R"("hidden":true)"), std::string::npos);
-}
-
 TEST(Apply, ADeleteTakesEverythingBackAndLeavesNoText) {
   ApplyWorld world;
   world.give(acme_mention("1", "acme is late", kNow));
@@ -222,63 +185,6 @@ TEST(Apply, AnUpdateOfAnUnknownMessageCountsAsACreate) {
   world.give(update("1", "acme is late", 3, kNow));
 
   EXPECT_EQ(world.mentions(Dimension::Theme, "delivery"), 1);
-}
-
-TEST(Apply, HideTakesBackAndUnhideRestores) {
-  ApplyWorld world;
-  world.give(acme_mention("1", "acme is late", kNow));
-  const HourCounts before = hour_counts(world.store());
-
-  world.give(acme_op(Op::Hide, "1", kNow));
-  EXPECT_TRUE(hour_counts(world.store()).empty());
-  EXPECT_NE(world.tagged("x/1").find(R"("hidden":true)"), std::string::npos);
-  ASSERT_EQ(world.outputs(Topic::Conversations).size(), 1U);
-  EXPECT_EQ(conversation(world.outputs(Topic::Conversations)[0]).type,
-            ConversationRecord::Type::Withdraw);
-
-  world.give(acme_op(Op::Unhide, "1", kNow));
-  EXPECT_EQ(hour_counts(world.store()), before);
-  EXPECT_EQ(world.tagged("x/1").find("hidden"), std::string::npos);
-  ASSERT_EQ(world.outputs(Topic::Conversations).size(), 1U);
-  EXPECT_EQ(conversation(world.outputs(Topic::Conversations)[0]).message.sla_seconds, 3600);
-}
-
-TEST(Apply, CreateHideAndUnhideInOneBatchEndAsTheCreate) {
-  ApplyWorld world;
-
-  world.give({acme_mention("1", "acme is late", kNow), acme_op(Op::Hide, "1", kNow),
-              acme_op(Op::Unhide, "1", kNow)});
-
-  EXPECT_EQ(world.mentions(Dimension::Theme, "delivery"), 1);
-  EXPECT_EQ(world.tagged("x/1").find("hidden"), std::string::npos);
-  EXPECT_EQ(world.outputs(Topic::Conversations).size(), 3U);
-}
-
-TEST(Apply, WhatChangesWhileHiddenCountsOnceItIsShown) {
-  ApplyWorld world;
-  world.give(acme_mention("1", "acme is late", kNow));
-  world.give(acme_op(Op::Hide, "1", kNow));
-
-  world.give({update("1", "acme, love", 1, kNow), likes("1", 6, kNow)});
-  EXPECT_TRUE(hour_counts(world.store()).empty());
-  EXPECT_TRUE(world.outputs(Topic::QueueCommunity).empty());
-
-  world.give(acme_op(Op::Unhide, "1", kNow));
-  EXPECT_EQ(world.mentions(Dimension::Theme, "praise"), 1);
-  EXPECT_EQ(world.total(Dimension::Theme, "praise", Measure::Likes), 6);
-  EXPECT_EQ(world.mentions(Dimension::Theme, "delivery"), 0);
-}
-
-TEST(Apply, AHideBeforeTheCreateHidesItForADay) {
-  ApplyWorld world;
-  world.give({acme_op(Op::Hide, "1", kNow), acme_op(Op::Hide, "2", kNow)});
-
-  world.give(acme_mention("1", "acme", kNow + hours{1}));
-  world.give(acme_mention("2", "acme", kNow + hours{25}));
-  EXPECT_EQ(world.everything(), 1);
-
-  world.give(acme_op(Op::Unhide, "1", kNow + hours{26}));
-  EXPECT_EQ(world.everything(), 2);
 }
 
 TEST(Apply, EngagementMovesByItsDifferenceToTheLastSnapshot) {
@@ -351,66 +257,6 @@ TEST(Apply, ADeleteTakesAnUnmatchedMentionBack) {
 
   EXPECT_TRUE(hour_counts(world.store()).empty());
   EXPECT_EQ(world.counts().ignored, 1U);
-}
-
-TEST(Apply, AnUnmatchedMentionIsHiddenAndShown) {
-  ApplyWorld world;
-  world.give(acme_mention("1", "nothing", kNow));
-
-  world.give(acme_op(Op::Hide, "1", kNow));
-  EXPECT_EQ(world.everything(), 0);
-
-  world.give(acme_op(Op::Unhide, "1", kNow));
-  EXPECT_EQ(world.everything(), 1);
-}
-
-TEST(Apply, AHiddenUnmatchedMessageLeavesNoTextInTagged) {
-  ApplyWorld world;
-  world.give(acme_op(Op::Hide, "1", kNow));
-
-  world.give(acme_mention("1", "nothing", kNow));
-
-  EXPECT_EQ(world.tagged("x/1"), "");
-}
-
-TEST(Apply, HidesAnAuthorsMessagesAndTheLaterOnesUntilShown) {
-  ApplyWorld world;
-  world.give({acme_mention("1", "acme", kNow), by(acme_mention("2", "acme", kNow), "8")});
-
-  world.give(acme_author_op(Op::HideAuthor, "7", kNow));
-  world.give(acme_mention("3", "acme", kNow));
-  EXPECT_EQ(world.everything(), 1);
-
-  world.give(acme_author_op(Op::UnhideAuthor, "7", kNow));
-  EXPECT_EQ(world.everything(), 3);
-  EXPECT_EQ(world.outputs(Topic::Conversations).size(), 2U);
-}
-
-TEST(Apply, AMessageIsVisibleOnlyWhenBothFlagsAreClear) {
-  ApplyWorld world;
-  world.give(acme_mention("1", "acme", kNow));
-  world.give(acme_op(Op::Hide, "1", kNow));
-  world.give(acme_author_op(Op::HideAuthor, "7", kNow));
-
-  world.give(acme_op(Op::Unhide, "1", kNow));
-  EXPECT_EQ(world.everything(), 0);
-
-  world.give(acme_author_op(Op::UnhideAuthor, "7", kNow));
-  EXPECT_EQ(world.everything(), 1);
-}
-
-TEST(Apply, AHiddenMessageThatTurnsOutToMatchIsItsAuthors) {
-  ApplyWorld world;
-  world.give(acme_mention("1", "nothing", kNow));
-  world.give(acme_op(Op::Hide, "1", kNow));
-  world.give(update("1", "acme", 1, kNow));
-  world.give(acme_op(Op::Unhide, "1", kNow));
-  ASSERT_EQ(world.everything(), 1);
-
-  world.give(acme_author_op(Op::EraseAuthor, "7", kNow));
-
-  EXPECT_EQ(world.everything(), 0);
-  EXPECT_EQ(world.tagged("x/1"), "");
 }
 
 TEST(Apply, ErasesAllOfAnAuthorAndNothingOfOthers) {
@@ -499,23 +345,6 @@ TEST(Apply, ClicksConversionsAndReactionsAreNoMentions) {
   EXPECT_EQ(world.total(Dimension::Brand, "acme", Measure::Clicks), 1);
   EXPECT_EQ(world.total(Dimension::Brand, "acme", Measure::Conversions), 1);
   EXPECT_TRUE(world.outputs(Topic::Conversations).empty());
-}
-
-TEST(Apply, TheLargestMentionIsHiddenAndShownAgain) {
-  ApplyWorld world;
-  Mention mention = acme_mention("1", "acme is late ", kNow);
-  std::string json;
-  append_json(json, mention);
-  mention.text.append(kMaxMentionBytes - json.size(), 'x');
-  json.clear();
-  append_json(json, mention);
-  ASSERT_EQ(json.size(), kMaxMentionBytes);
-  world.give(mention);
-
-  world.give(acme_op(Op::Hide, "1", kNow));
-  EXPECT_EQ(world.everything(), 0);
-  world.give(acme_op(Op::Unhide, "1", kNow));
-  EXPECT_EQ(world.everything(), 1);
 }
 
 TEST(Apply, AnEditDoesNotMoveAMessageThatCountedAtItsReceipt) {

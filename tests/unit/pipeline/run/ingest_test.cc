@@ -328,6 +328,13 @@ TEST_F(Ingesting, AReloadTellsWhetherTheRulesInForceAreThoseOfTheFile) {
   const std::filesystem::path file = rules_.path() / "rules.yaml";
   EXPECT_EQ(source_->reload(false).value(), Reload::Unchanged);
 
+  std::string same_size(kAcmeRules);
+  same_size.replace(same_size.find("acme"), 4, "ajax");
+  std::ofstream(file) << same_size;
+  EXPECT_EQ(source_->reload(false).value(), Reload::Changed);
+  std::ofstream(file) << kAcmeRules;
+  EXPECT_EQ(source_->reload(false).value(), Reload::Changed);
+
   std::ofstream(file) << "themes: 5";
   EXPECT_FALSE(source_->reload(false));
   std::ofstream(file) << kAcmeRules;

@@ -241,6 +241,18 @@ TEST_F(Working, StreamTimeSurvivesARestart) {
   EXPECT_EQ(worker_->stream_time(), kNow);
 }
 
+TEST_F(Working, TellsItsLagAfterEachLookAtTheLogAlsoAnEmptyOne) {
+  EXPECT_EQ(step(), 0U);
+  EXPECT_GT(metric(registry_, "vigie_worker_looked_timestamp_seconds"), 0);
+  EXPECT_EQ(metric(registry_, "vigie_worker_lag_records"), 0);
+
+  worker_.reset();
+  start(3);
+  for (int i = 0; i < 10; ++i) log(acme_mention(std::to_string(i), "acme", kNow));
+  EXPECT_EQ(step(), 3U);
+  EXPECT_EQ(metric(registry_, "vigie_worker_lag_records"), 7);
+}
+
 TEST_F(Working, TellsWhatTheRulesCostAlsoWhenNothingMoreComes) {
   RuleCostBoard board([this] { return rules_; }, registry_);
   WorkerOptions options;

@@ -36,7 +36,7 @@ std::vector<std::uint8_t> tags_of(const RuleSet& rules, const Verdict& verdict) 
 }
 
 // Where the operands of a NEAR stand, counted in words, both ends included.
-struct Place {
+struct WordRange {
   std::size_t first = 0;
   std::size_t last = 0;
 };
@@ -45,42 +45,44 @@ struct Place {
 // those whose left one comes first.
 struct Gap {
   std::size_t words = 0;
-  Place left;
-  Place right;
+  WordRange left;
+  WordRange right;
 };
 
-std::optional<Gap> closest(const std::vector<Place>& left, std::vector<Place> right, bool ordered) {
+std::optional<Gap> closest(const std::vector<WordRange>& left, std::vector<WordRange> right,
+                           bool ordered) {
   std::optional<Gap> best;
-  const auto offer = [&](std::size_t words, const Place& a, const Place& b) {
+  const auto offer = [&](std::size_t words, const WordRange& a, const WordRange& b) {
     if (!best || words < best->words) best = Gap{words, a, b};
   };
-  std::ranges::sort(right, {}, &Place::first);
-  for (const Place& a : left) {
-    const auto after = std::ranges::upper_bound(right, a.last, {}, &Place::first);
+  std::ranges::sort(right, {}, &WordRange::first);
+  for (const WordRange& a : left) {
+    const auto after = std::ranges::upper_bound(right, a.last, {}, &WordRange::first);
     if (after != right.end()) offer(after->first - a.last - 1, a, *after);
   }
   if (ordered) return best;
-  std::ranges::sort(right, {}, &Place::last);
-  for (const Place& a : left) {
-    const auto before = std::ranges::lower_bound(right, a.first, {}, &Place::last);
+  std::ranges::sort(right, {}, &WordRange::last);
+  for (const WordRange& a : left) {
+    const auto before = std::ranges::lower_bound(right, a.first, {}, &WordRange::last);
     if (before != right.begin())
       offer(a.first - std::prev(before)->last - 1, a, *std::prev(before));
   }
   return best;
 }
 
+}  // namespace
+
 // Compiles each leaf and each NEAR as a query of its own and asks those; AND, OR and NOT follow
 // from their parts. So a regex is compiled once, however deep it stands.
-class ClauseEvaluator {
+class ClauseEvaluator::Impl {
  public:
-  ClauseEvaluator(const RuleFile& file, const RuleSet& rules, const Mention& mention,
-                  const Verdict& verdict, const IsNewAuthor& is_new_author)
+  Impl(const RuleFile& file, const RuleSet& rules, const Mention& mention, const Verdict& verdict,
+       const IsNewAuthor& is_new_author)
       : rules_(rules),
         mention_(mention),
         verdict_(verdict),
         is_new_author_(is_new_author),
         context_(context_of(file)),
-        compiler_(plan_, context_),
         tags_(tags_of(rules, verdict_)) {
     cut_.cut(mention.text, mention.network);
     // Lists and accounts are those of the rule set; the numbers of both are the same.
@@ -88,23 +90,27 @@ class ClauseEvaluator {
   }
 
   Clause evaluate(const QueryNode& query) {
-    compile(query);
-    plan_.freeze();
-    evaluation_.start(plan_, cut_, facts_);
+    roots_.clear();
+    next_ = 0;
+    RuleSet::Plan plan;
+    QueryCompiler compiler(plan, context_);
+    compile(compiler, query);
+    plan.freeze();
+    evaluation_.start(plan, cut_, facts_);
     return clause(query);
   }
 
  private:
   // In the order in which clause() asks for them.
-  void compile(const QueryNode& query) {
+  void compile(QueryCompiler& compiler, const QueryNode& query) {
     if (!is_group(query.kind)) {
       std::vector<QueryIssue> issues;
-      const auto root = compiler_.compile(query, FieldContext::Where::Route, issues);
+      const auto root = compiler.compile(query, FieldContext::Where::Route, issues);
       // What compiled as a part of a rule compiles alone, in the place where most is allowed.
       assert(root);
       roots_.push_back(root.value_or(0));
     }
-    for (const QueryNode& child : query.children) compile(child);
+    for (const QueryNode& child : query.children) compile(compiler, child);
   }
 
   Clause clause(const QueryNode& query) {
@@ -161,7 +167,7 @@ class ClauseEvaluator {
       Evidence& one = out.found.emplace_back(
           Evidence{begin, end, shown(cut_.text().substr(begin, end - begin)), {}});
       if (out.kind == Node::Regex) continue;
-      const Place place = place_of(begin, end);
+      const WordRange place = place_of(begin, end);
       for (std::size_t i = place.first; i <= place.last; ++i) {
         one.words.emplace_back(cut_.words()[i].folded);
       }
@@ -169,7 +175,7 @@ class ClauseEvaluator {
   }
 
   // Spans of words begin and end where words do.
-  Place place_of(std::uint32_t begin, std::uint32_t end) const {
+  WordRange place_of(std::uint32_t begin, std::uint32_t end) const {
     const std::vector<Word>& words = cut_.words();
     const auto first = std::ranges::lower_bound(words, begin, {}, &Word::begin);
     const auto last = std::ranges::lower_bound(words, end, {}, &Word::end);
@@ -178,11 +184,11 @@ class ClauseEvaluator {
   }
 
   // All places of the leaves of an operand without NEARs. `root` is the number of its first leaf.
-  std::vector<Place> places(const QueryNode& operand, std::size_t& root) {
-    std::vector<Place> result;
+  std::vector<WordRange> places(const QueryNode& operand, std::size_t& root) {
+    std::vector<WordRange> result;
     if (operand.kind == Node::Or) {
       for (const QueryNode& child : operand.children) {
-        const std::vector<Place> some = places(child, root);
+        const std::vector<WordRange> some = places(child, root);
         result.insert(result.end(), some.begin(), some.end());
       }
       return result;
@@ -192,7 +198,7 @@ class ClauseEvaluator {
     return result;
   }
 
-  std::string words_at(const Place& place) const {
+  std::string words_at(const WordRange& place) const {
     const std::uint32_t begin = cut_.words()[place.first].begin;
     return shown(cut_.text().substr(begin, cut_.words()[place.last].end - begin));
   }
@@ -214,8 +220,8 @@ class ClauseEvaluator {
   }
 
   std::string distance_note(const QueryNode& query, std::size_t root) {
-    const std::vector<Place> left = places(query.children[0], root);
-    const std::vector<Place> right = places(query.children[1], root);
+    const std::vector<WordRange> left = places(query.children[0], root);
+    const std::vector<WordRange> right = places(query.children[1], root);
     const std::optional<Gap> gap = closest(left, right, query.ordered);
     if (gap) {
       return fmt::format(
@@ -233,9 +239,7 @@ class ClauseEvaluator {
   const Mention& mention_;
   Verdict verdict_;
   const IsNewAuthor& is_new_author_;
-  RuleSet::Plan plan_;
   FieldContext context_;
-  QueryCompiler compiler_;
   std::vector<std::uint8_t> tags_;
   CutText cut_;
   Facts facts_;
@@ -244,6 +248,8 @@ class ClauseEvaluator {
   std::size_t next_ = 0;
   std::vector<Evaluation::ByteSpan> spans_;
 };
+
+namespace {
 
 // How many leaves and NEARs settle what a clause is.
 std::size_t cost(const Clause& clause) {
@@ -282,10 +288,14 @@ void mark_decisive(Clause& clause) {
 
 }  // namespace
 
-Clause evaluate_clauses(const QueryNode& query, const RuleFile& file, const RuleSet& rules,
-                        const Mention& mention, const Verdict& verdict,
-                        const IsNewAuthor& is_new_author) {
-  Clause root = ClauseEvaluator(file, rules, mention, verdict, is_new_author).evaluate(query);
+ClauseEvaluator::ClauseEvaluator(const RuleFile& file, const RuleSet& rules, const Mention& mention,
+                                 const Verdict& verdict, const IsNewAuthor& is_new_author)
+    : impl_(std::make_unique<Impl>(file, rules, mention, verdict, is_new_author)) {}
+
+ClauseEvaluator::~ClauseEvaluator() = default;
+
+Clause ClauseEvaluator::evaluate(const QueryNode& query) {
+  Clause root = impl_->evaluate(query);
   mark_decisive(root);
   return root;
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -41,11 +42,22 @@ struct Clause {
   static constexpr std::size_t kMaxFound = 50;
 };
 
-// The clauses of `query`, with what each comes to. `verdict` is what a Matcher says of the mention
-// under `rules`, which was made from `file`, and `query` is one of the file. Where the file's query
-// decides alone, the root holds exactly where the Matcher says so.
-Clause evaluate_clauses(const QueryNode& query, const RuleFile& file, const RuleSet& rules,
-                        const Mention& mention, const Verdict& verdict,
-                        const IsNewAuthor& is_new_author);
+// Tells of the queries of one file what their clauses come to of one mention. `verdict` is what a
+// Matcher says of the mention under `rules`, which was made from `file`. All of them outlive it.
+// One thread.
+class ClauseEvaluator {
+ public:
+  ClauseEvaluator(const RuleFile& file, const RuleSet& rules, const Mention& mention,
+                  const Verdict& verdict, const IsNewAuthor& is_new_author);
+  ~ClauseEvaluator();
+
+  // Of a query of the file. Where it decides alone, the root holds exactly where the Matcher says
+  // so.
+  Clause evaluate(const QueryNode& query);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace vigie

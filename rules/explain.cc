@@ -115,32 +115,28 @@ Result<Explainer::Target> Explainer::find(std::string_view rule) const {
 }
 
 RuleExplanation Explainer::explain_rule(std::uint32_t rule, const Mention& mention,
-                                        const Verdict& verdict,
-                                        const IsNewAuthor& is_new_author) const {
+                                        const Verdict& verdict, ClauseEvaluator& clauses) const {
   const RuleSource& source = source_->rules[rule];
   RuleExplanation result;
   result.label = source.rule.label;
   result.line = source.query.node.mark.line;
   result.column = source.query.node.mark.column;
   result.query = source.query.node.text;
-  result.clause =
-      evaluate_clauses(*source.query.root, *source_, *rules_, mention, verdict, is_new_author);
+  result.clause = clauses.evaluate(*source.query.root);
   result.matched = has_tag(verdict, source, rule);
   result.note = note_of(source, mention, result.clause.holds, result.matched);
   return result;
 }
 
 RuleExplanation Explainer::explain_route(std::uint32_t route, const Mention& mention,
-                                         const Verdict& verdict,
-                                         const IsNewAuthor& is_new_author) const {
+                                         const Verdict& verdict, ClauseEvaluator& clauses) const {
   const RouteSource& source = source_->routes[route];
   RuleExplanation result;
   result.label = "route:" + source.route.id;
   result.line = source.when.node.mark.line;
   result.column = source.when.node.mark.column;
   result.query = source.when.node.text;
-  result.clause =
-      evaluate_clauses(*source.when.root, *source_, *rules_, mention, verdict, is_new_author);
+  result.clause = clauses.evaluate(*source.when.root);
   const bool first = verdict.route == route;
   result.matched = first && may_be_queued(mention, verdict);
   if (!result.clause.holds) return result;
@@ -165,6 +161,7 @@ Result<Explanation> Explainer::explain(const Mention& mention, std::string_view 
   if (target->route) result.asked = "route:" + source_->routes[*target->route].route.id;
   result.verdict = matcher.match(*rules_, mention, options);
   const Verdict& verdict = result.verdict;
+  ClauseEvaluator clauses(*source_, *rules_, mention, verdict, is_new_author);
   for (std::uint32_t i = 0; i < source_->rules.size(); ++i) {
     const bool wanted = target->rule ? *target->rule == i
                                      : !target->route && has_tag(verdict, source_->rules[i], i);
@@ -172,22 +169,27 @@ Result<Explanation> Explainer::explain(const Mention& mention, std::string_view 
     if (result.rules.size() == Explanation::kMaxExplained) {
       ++result.more_rules;
     } else {
-      result.rules.push_back(explain_rule(i, mention, verdict, is_new_author));
+      result.rules.push_back(explain_rule(i, mention, verdict, clauses));
     }
   }
   const auto routes = static_cast<std::uint32_t>(source_->routes.size());
   const std::uint32_t end = verdict.route ? *verdict.route + 1 : routes;
   const auto most = static_cast<std::uint32_t>(Explanation::kMaxExplained);
-  for (std::uint32_t i = end > most ? end - most : 0; i < routes; ++i) {
-    if (i < end || target->route == i)
-      result.routes.push_back(explain_route(i, mention, verdict, is_new_author));
+  const std::uint32_t begin = end > most ? end - most : 0;
+  for (std::uint32_t i = 0; i < routes; ++i) {
+    if ((begin <= i && i < end) || target->route == i)
+      result.routes.push_back(explain_route(i, mention, verdict, clauses));
   }
+  result.more_routes = begin - (target->route && *target->route < begin ? 1 : 0);
   result.not_queued = why_not_queued(mention, verdict);
   return result;
 }
 
 std::string why_not_queued(const Mention& mention, const Verdict& verdict) {
   if (may_be_queued(mention, verdict)) return {};
+  if (!brings_message(mention)) {
+    return fmt::format("it brings no message: {} changes one that is there", name(mention.op));
+  }
   if (verdict.by_brand) return "it was written by an account of the brand";
   if (verdict.by_ambassador) return "it was written by an ambassador";
   const bool silent = mention.kind == Kind::Click || mention.kind == Kind::Conversion ||
@@ -195,8 +197,7 @@ std::string why_not_queued(const Mention& mention, const Verdict& verdict) {
   if (silent)
     return fmt::format("it is a {}, which is counted and never queued", name(*mention.kind));
   return "it is not relevant: neither the brand query nor a theme nor a campaign matched, and it "
-         "is "
-         "not to the brand, no DM and no answer to an ambassador";
+         "is not to the brand, no DM and no answer to an ambassador";
 }
 
 }  // namespace vigie

@@ -37,6 +37,7 @@ struct Explanation {
   // From the top to the first that holds, or all where none does; then the route that was asked
   // for, where it stands below. Of more than kMaxExplained the last ones.
   std::vector<RuleExplanation> routes;
+  std::size_t more_routes = 0;  // above them, that do not hold
   // Why the mention cannot be queued whatever the routes say; empty where it can.
   std::string not_queued;
 
@@ -64,9 +65,9 @@ class Explainer {
   struct Target;
   Result<Target> find(std::string_view rule) const;
   RuleExplanation explain_rule(std::uint32_t rule, const Mention& mention, const Verdict& verdict,
-                               const IsNewAuthor& is_new_author) const;
+                               ClauseEvaluator& clauses) const;
   RuleExplanation explain_route(std::uint32_t route, const Mention& mention, const Verdict& verdict,
-                                const IsNewAuthor& is_new_author) const;
+                                ClauseEvaluator& clauses) const;
 
   std::shared_ptr<const RuleSet> rules_;
   std::string file_name_;

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "pipeline/core/yaml.h"
+#include "rules/field_values.h"
 #include "rules/query_logic.h"
 #include "rules/rule_file.h"
 
@@ -13,14 +13,6 @@ namespace vigie {
 namespace {
 
 using Node = QueryNode::Kind;
-
-// Names as connectors and importers write them; others are as good.
-const std::vector<std::string_view>& known_networks() {
-  static const std::vector<std::string_view> kNames = {
-      "bluesky", "discord",  "facebook", "instagram", "linkedin", "mastodon", "pinterest",
-      "reddit",  "telegram", "threads",  "tiktok",    "tumblr",   "twitch",   "youtube"};
-  return kNames;
-}
 
 QueryNode field_query(std::string_view name, std::string_view value) {
   QueryNode node;
@@ -73,7 +65,7 @@ class Linter {
       diagnostics_.warning(rule.query.node.mark, fmt::format("{} is over since {}", rule.rule.label,
                                                              format_time(*rule.until)));
     }
-    look_at_networks(*rule.query.root, rule.query);
+    look_at_values(*rule.query.root, rule.query);
     if (!never_holds(*rule.query.root)) {
       look_at_parts(*rule.query.root, rule.query);
       return;
@@ -96,16 +88,12 @@ class Linter {
     }
   }
 
-  void look_at_networks(const QueryNode& query, const QuerySource& source) {
-    if (query.kind == Node::Field && query.name == "network") {
-      const std::string_view near = nearest(query.text, known_networks());
-      if (!near.empty() && near != query.text) {
-        warn(source, query.begin,
-             fmt::format("no network that we know is called \"{}\"; did you mean \"{}\"?",
-                         query.text, near));
-      }
+  void look_at_values(const QueryNode& query, const QuerySource& source) {
+    if (query.kind == Node::Field) {
+      std::string doubt = doubt_about_value(query.name, query.text);
+      if (!doubt.empty()) warn(source, query.begin, std::move(doubt));
     }
-    for (const QueryNode& child : query.children) look_at_networks(child, source);
+    for (const QueryNode& child : query.children) look_at_values(child, source);
   }
 
   void find_duplicates() {
@@ -141,7 +129,7 @@ class Linter {
     std::vector<std::size_t> above;  // those that can hold
     for (std::size_t i = 0; i < file_.routes.size(); ++i) {
       const QuerySource& when = file_.routes[i].when;
-      look_at_networks(*when.root, when);
+      look_at_values(*when.root, when);
       if (is_route_alive(when, above)) {
         look_at_parts(*when.root, when);
         above.push_back(i);

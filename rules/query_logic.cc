@@ -71,9 +71,17 @@ QueryLogic::QueryLogic(const RuleFile& file) : file_(file), reader_(file) {
   }
 }
 
-bool QueryLogic::spend() {
-  ++steps_of_all_;
-  return ++steps_ <= kMaxSteps && steps_of_all_ <= kMaxStepsOfAll;
+bool QueryLogic::spend(std::size_t steps) {
+  steps_of_all_ += steps;
+  steps_ += steps;
+  return steps_ <= kMaxSteps && steps_of_all_ <= kMaxStepsOfAll;
+}
+
+// What it costs to go into one more case, which begins with a copy of it all.
+std::size_t QueryLogic::weight(const State& state) {
+  std::size_t sum = state.positive.size() + state.negative.size();
+  for (const Choice& choice : state.choices) sum += 1 + choice.size();
+  return 1 + sum / 4;
 }
 
 void QueryLogic::say(std::string reason) {
@@ -146,8 +154,10 @@ bool QueryLogic::is_impossible(State state, std::vector<Claim> claims, std::size
       continue;
     }
     chose_ = true;
-    return std::ranges::all_of(
-        choice, [&](const Claim& claim) { return is_impossible(state, {claim}, depth + 1); });
+    const std::size_t steps = weight(state);
+    return std::ranges::all_of(choice, [&](const Claim& claim) {
+      return spend(steps) && is_impossible(state, {claim}, depth + 1);
+    });
   }
   return false;
 }
@@ -279,6 +289,7 @@ void QueryLogic::add_consequences(State& state, const QueryNode& query, bool hol
 // One of its claims is a literal that the others give anyhow.
 bool QueryLogic::is_settled(const State& state, const Choice& choice) {
   return std::ranges::any_of(choice, [&](const Claim& claim) {
+    if (!spend()) return false;
     const Node kind = claim.query->kind;
     if (kind == Node::And || kind == Node::Or || kind == Node::Not) return false;
     const QueryAtom& wanted = atom(*claim.query);

@@ -61,7 +61,9 @@ class QueryLogic {
     std::vector<Choice> choices;
   };
 
-  bool spend();
+  // False when there are no more steps.
+  bool spend(std::size_t steps = 1);
+  static std::size_t weight(const State& state);
   const QueryAtom& atom(const QueryNode& query);
   bool is_impossible(State state, std::vector<Claim> claims, std::size_t depth);
   bool add(State& state, std::vector<Claim>& claims);

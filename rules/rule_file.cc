@@ -185,7 +185,10 @@ class Reader {
       return nullptr;
     }
     if (node->type == YamlNode::Type::Scalar && !node->text.empty()) return node;
-    diagnostics_.error(node->mark, fmt::format("{}: {}: expected a text", what, key));
+    const bool is_missing = node->type == YamlNode::Type::Null;
+    diagnostics_.error(node->mark,
+                       fmt::format("{}: {}: expected a text{}", what, key,
+                                   is_missing ? "; one that begins with # stands in quotes" : ""));
     return nullptr;
   }
 

@@ -128,7 +128,8 @@ bool may_be_queued(const Mention& mention, const Verdict& verdict) {
                         verdict.to_brand || verdict.to_ambassador || mention.kind == Kind::Dm;
   const bool silent = mention.kind == Kind::Click || mention.kind == Kind::Conversion ||
                       mention.kind == Kind::Reaction;
-  return relevant && !silent && !verdict.by_brand && !verdict.by_ambassador;
+  return brings_message(mention) && relevant && !silent && !verdict.by_brand &&
+         !verdict.by_ambassador;
 }
 
 RuleSet::RuleSet() = default;

@@ -84,8 +84,8 @@ struct Verdict {
 
 // Whether a mention may be queued at all. It has to be relevant (the brand query, a theme or a
 // campaign matched, or it is to the brand, a DM, or answers an ambassador; a competitor alone is
-// worth counting, not answering), and is neither a click, a conversion or a reaction nor written by
-// the brand or its ambassadors.
+// worth counting, not answering), brings a message, and is neither a click, a conversion or a
+// reaction nor written by the brand or its ambassadors.
 bool may_be_queued(const Mention& mention, const Verdict& verdict);
 
 // What the rule set asks the outside: whether this is the author's first kept message.

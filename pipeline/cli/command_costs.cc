@@ -30,7 +30,7 @@ Result<Measured> measure(const RuleSet& rules, const std::string& input) {
   Matcher::Options options;
   options.is_new_author = [&](const Mention&) { return is_new; };
   auto read = read_mention_file(input, [&](const Mention& mention) {
-    if (mention.op != Op::Create && mention.op != Op::Update) return;
+    if (!brings_message(mention)) return;
     is_new = authors.first(mention);
     matcher.match(rules, mention, options);
   });

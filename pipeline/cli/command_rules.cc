@@ -162,8 +162,7 @@ Exit rules_match(const RulesCommand& command) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     auto mention = reader.read(line);
     if (mention) {
-      const bool is_message = mention->op == Op::Create || mention->op == Op::Update;
-      is_new = is_message && authors.first(*mention);
+      is_new = brings_message(*mention) && authors.first(*mention);
       append_match(out, *rules, *mention, matcher.match(*rules, *mention, options));
     } else {
       bad = true;

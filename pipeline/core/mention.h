@@ -127,6 +127,12 @@ struct Mention {
   friend bool operator==(const Mention&, const Mention&) = default;
 };
 
+// Whether it brings a message or a new version of one. What else happens to messages is neither
+// matched nor queued.
+inline bool brings_message(const Mention& mention) {
+  return mention.op == Op::Create || mention.op == Op::Update;
+}
+
 // `network/id`: the identity of a message everywhere, and its partition key. Of an author-wide op,
 // which has no id, `network/@author id`; of a tick, "tick".
 std::string key_of(const Mention& mention);

@@ -279,7 +279,7 @@ void check_required(Fields& fields, const Mention& mention) {
     fields.say(
         fmt::format("id: expected at most {} bytes, found {}", kMaxIdBytes, mention.id.size()));
   }
-  if (mention.op != Op::Create && mention.op != Op::Update) return;
+  if (!brings_message(mention)) return;
   if (!mention.kind) fields.say(fmt::format("kind: required for {}", name(mention.op)));
   if (!mention.created_at) fields.say(fmt::format("created_at: required for {}", name(mention.op)));
   if (mention.author.id.empty())

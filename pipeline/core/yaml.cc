@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <sstream>
 #include <unordered_set>
 
@@ -11,6 +12,7 @@
 #include <yaml-cpp/parser.h>
 
 #include "pipeline/core/utf8.h"
+#include "pipeline/core/yaml_error.h"
 
 namespace vigie {
 namespace {
@@ -44,6 +46,22 @@ class Builder : public YAML::EventHandler {
 
   YamlNode take() { return std::move(root_); }
 
+  // Where a text in quotes begins that nothing closes, which yaml-cpp takes in silence: it goes on
+  // to the end of the file, so it is the last one.
+  std::optional<Mark> open_quote() const {
+    const char quote = byte_at(last_scalar_);
+    if (quote != '"' && quote != '\'') return std::nullopt;
+    for (std::size_t i = offset_of(last_scalar_) + 1; i < text_.size(); ++i) {
+      if (quote == '"' && text_[i] == '\\') {
+        ++i;
+      } else if (text_[i] == quote) {
+        if (quote == '"' || i + 1 == text_.size() || text_[i + 1] != quote) return std::nullopt;
+        ++i;
+      }
+    }
+    return last_scalar_;
+  }
+
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (has_document_) throw Refused{mark_of(mark), "expected one YAML document, found two"};
     has_document_ = true;
@@ -51,7 +69,11 @@ class Builder : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_extras(mark, "", anchor);
-    add({.type = YamlNode::Type::Null, .mark = mark_of(mark)});
+    YamlNode node{.type = YamlNode::Type::Null, .mark = mark_of(mark)};
+    // Of a value that is not there yaml-cpp tells the place of whatever comes next.
+    const bool is_value = !stack_.empty() && has_key_.back();
+    if (is_value && node.mark.line != keys_.back().mark.line) node.mark = keys_.back().mark;
+    add(std::move(node));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     throw Refused{mark_of(mark), "aliases are not allowed: write the value out"};
@@ -62,6 +84,7 @@ class Builder : public YAML::EventHandler {
     const bool quoted = tag == "!";
     refuse_extras(mark, quoted ? "" : tag, anchor);
     YamlNode node{.type = YamlNode::Type::Scalar, .mark = mark_of(mark), .quoted = quoted};
+    last_scalar_ = node.mark;
     node.text = value;
     if (!quoted && (value == "~" || value == "null")) node.type = YamlNode::Type::Null;
     add(std::move(node));
@@ -86,9 +109,12 @@ class Builder : public YAML::EventHandler {
     }
   }
 
+  std::size_t offset_of(Mark mark) const {
+    if (mark.line > lines_.size()) return text_.size();
+    return std::min(lines_[mark.line - 1] + mark.column - 1, text_.size());
+  }
   char byte_at(Mark mark) const {
-    if (mark.line > lines_.size()) return '\0';
-    const std::size_t at = lines_[mark.line - 1] + mark.column - 1;
+    const std::size_t at = offset_of(mark);
     return at < text_.size() ? text_[at] : '\0';
   }
 
@@ -151,6 +177,7 @@ class Builder : public YAML::EventHandler {
   std::vector<std::size_t> lines_;  // where each line starts
   bool has_document_ = false;
   YamlNode root_;
+  Mark last_scalar_;
   std::vector<YamlNode> stack_;
   std::vector<YamlNode> keys_;
   std::vector<bool> has_key_;
@@ -235,7 +262,13 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
   } catch (const Refused& refused) {
     return fail(Code::Invalid, at(file, refused.mark, refused.message));
   } catch (const YAML::Exception& error) {
-    return fail(Code::Invalid, at(file, mark_of(error.mark), error.msg));
+    return fail(Code::Invalid, at(file, mark_of(error.mark), in_plain_words(error.msg)));
+  }
+  if (const auto open = builder.open_quote()) {
+    return fail(Code::Invalid,
+                at(file, *open,
+                   "this quotation mark is not closed: the text in it goes on to the "
+                   "end of the file"));
   }
   return builder.take();
 }

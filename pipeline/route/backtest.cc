@@ -75,7 +75,7 @@ Backtest::Backtest(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const R
 Backtest::~Backtest() = default;
 
 void Backtest::add(const Mention& mention) {
-  if (mention.op != Op::Create && mention.op != Op::Update) {
+  if (!brings_message(mention)) {
     ++report_.other_ops;
     return;
   }

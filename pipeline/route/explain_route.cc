@@ -29,8 +29,7 @@ std::string why(const Decision& decision, const RuleSet& rules, const Mention& m
   if (rules.routes().empty()) {
     if (decision.queue == Queue::None) {
       return "the file has no routes, and by default only what is to the brand, a DM, or matched "
-             "the "
-             "brand query or a campaign is queued";
+             "the brand query or a campaign is queued";
     }
     return "the file has no routes; by default: " + by_default(mention, explanation.verdict);
   }
@@ -60,6 +59,9 @@ std::string print(const Explainer& explainer, const Mention& mention,
   if (decision.priority) out += fmt::format(", priority: {}", name(*decision.priority));
   if (decision.sla) out += fmt::format(", sla: {} s", decision.sla->count());
   out += fmt::format("\n  {}\n", reason);
+  if (explanation.more_routes > 0) {
+    out += fmt::format("  {} more routes above do not hold\n", explanation.more_routes);
+  }
   for (const RuleExplanation& route : explanation.routes) {
     const bool whole = route.clause.holds || route.label == explanation.asked;
     out +=
@@ -78,7 +80,8 @@ void append_json(std::string& out, const Explainer& explainer, const Mention& me
   json.end_array().field("more_rules", static_cast<std::int64_t>(explanation.more_rules));
   json.key("routes").begin_array();
   for (const RuleExplanation& route : explanation.routes) write_json(json, route);
-  json.end_array().key("decision").begin_object().field("queue", name(decision.queue));
+  json.end_array().field("more_routes", static_cast<std::int64_t>(explanation.more_routes));
+  json.key("decision").begin_object().field("queue", name(decision.queue));
   json.key("route");
   decision.route ? json.string(*decision.route) : json.null();
   json.key("priority");

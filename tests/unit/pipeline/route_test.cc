@@ -74,6 +74,18 @@ TEST_F(RouteTest, ClicksConversionsAndReactionsAreNeverQueued) {
   }
 }
 
+TEST_F(RouteTest, OnlyWhatBringsAMessageIsQueued) {
+  for (const Op op : {Op::Engagement, Op::Delete, Op::Hide, Op::Unhide, Op::EraseAuthor}) {
+    Mention mention = mention_of("acme late");
+    mention.op = op;
+    EXPECT_EQ(routed(mention), Decision{});
+    EXPECT_EQ(by_default(mention), Decision{});
+  }
+  Mention edit = mention_of("acme late");
+  edit.op = Op::Update;
+  EXPECT_EQ(routed(edit).queue, Queue::Community);
+}
+
 TEST_F(RouteTest, WhatTheBrandsOwnPeopleWroteIsNeverQueued) {
   for (const char* handle : {"acme", "ana"}) {
     Mention mention = mention_of("acme late");

@@ -390,7 +390,8 @@ TEST(Bounds, YamlThatUnfoldsIsRefusedAtItsFirstAnchor) {
   EXPECT_EQ(first_error("themes: &a [x]\ncampaigns: [*a, *a]\n"),
             "r.yaml:1:9: error: anchors are not allowed");
   EXPECT_EQ(first_error("themes: [*a]\n"),
-            "r.yaml:1:10: error: the referenced anchor is not defined");
+            "r.yaml:1:10: error: aliases are not allowed; a text that begins with * stands in "
+            "quotes");
 }
 
 // Bytes of a valid file in disorder come further than random ones.

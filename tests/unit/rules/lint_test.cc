@@ -140,7 +140,21 @@ TEST(Lint, FindsPartsThatNeverHold) {
 TEST(Lint, NamesNetworksThatAreNearlyOnesWeKnow) {
   EXPECT_EQ(of_query("a network:bluesk"),
             Lines{"no network that we know is called \"bluesk\"; did you mean \"bluesky\"?"});
+  EXPECT_EQ(of_query("a network:Twitter"),
+            Lines{"no network that we know is called \"Twitter\"; did you mean \"x\"?"});
   EXPECT_EQ(of_query("a network:(x OR reddit OR ourforum)"), Lines{});
+}
+
+TEST(Lint, NamesLanguagesAndCountriesThatNoCodeIsOf) {
+  EXPECT_EQ(of_query("a lang:english"),
+            Lines{"no language is called \"english\"; did you mean \"en\"?"});
+  EXPECT_EQ(of_query("a lang:jp"), Lines{"no language is called \"jp\"; did you mean \"ja\"?"});
+  EXPECT_EQ(of_query("a lang:xy"), Lines{"no language is called \"xy\""});
+  EXPECT_EQ(of_query("a lang:(pt-BR OR zh-Hant OR fil OR und OR qme OR zxx OR EN)"), Lines{});
+  EXPECT_EQ(of_query("a country:uk"), Lines{"no country is called \"uk\"; did you mean \"GB\"?"});
+  EXPECT_EQ(of_query("a country:France"),
+            Lines{"no country code is called \"France\"; did you mean \"FR\"?"});
+  EXPECT_EQ(of_query("a country:(fr OR BR OR Elbonia)"), Lines{});
 }
 
 // `routes` with themes a, b and c and a competitor.

@@ -94,6 +94,43 @@ TEST(ParseYaml, NamesThePlaceOfASyntaxError) {
   EXPECT_EQ(refused("a: 1\n b: 2\n").substr(0, 9), "f.yaml:2:");
 }
 
+TEST(ParseYaml, SaysWhatIsWrongToWhomKnowsNoYaml) {
+  EXPECT_EQ(refused("a:\n  query: @acme\n"),
+            "f.yaml:2:10: no text can begin with this character unless it stands in quotes");
+  EXPECT_EQ(refused("a:\n  - b: c\n\td: e\n"), "f.yaml:3:1: expected spaces, found a tab");
+  EXPECT_EQ(refused("a: lang:fr acme: x\n"),
+            "f.yaml:1:16: a \": \" cannot stand here: a text that holds one stands in quotes, a "
+            "key below the "
+            "keys it belongs with");
+  EXPECT_EQ(refused("a: {b: 'l'avion'}\n"),
+            "f.yaml:1:11: expected , or } in a map that began with {");
+  EXPECT_EQ(refused("a: *shoe\n"),
+            "f.yaml:1:4: aliases are not allowed; a text that begins with * stands in quotes");
+  EXPECT_EQ(refused("a: \"/\\d/\"\n"),
+            "f.yaml:1:8: unknown escape character: d; in double quotes a \\ is written \\\\, in "
+            "single quotes it stands for itself");
+}
+
+TEST(ParseYaml, RefusesAQuotationThatNothingCloses) {
+  for (const char* text :
+       {"a: 'b\n", "a: \"b\nc: d\n", "a: 'it''s\n", "a: \"b\\\"\n", "- b\n- '"}) {
+    EXPECT_NE(refused(text).find("this quotation mark is not closed"), std::string::npos) << text;
+  }
+  EXPECT_EQ(refused("a: b\nc: \"d\n").substr(0, 11), "f.yaml:2:4:");
+  for (const char* text :
+       {"a: ''\n", "a: 'it''s' # isn't\n", "a: \"\\\\\"", "a: |\n  'b\n", "a: b'\n"}) {
+    EXPECT_TRUE(parse_yaml(text, "f.yaml")) << text;
+  }
+}
+
+TEST(ParseYaml, AValueThatIsMissingStandsWhereItsKeyDoes) {
+  const YamlNode node = parsed("a:\nb: ~\nc: {d: }\ne:\n\nf: g\n");
+  EXPECT_EQ(node.find("a")->mark.line, 1U);
+  EXPECT_EQ(node.find("b")->mark.column, 4U);
+  EXPECT_EQ(node.find("c")->find("d")->mark.column, 8U);
+  EXPECT_EQ(node.find("e")->mark.line, 4U);
+}
+
 TEST(ParseYaml, RefusesTooManyLevelsWithoutOverflowingTheStack) {
   EXPECT_NE(refused(std::string(65, '[') + std::string(65, ']')).find("levels"), std::string::npos);
   EXPECT_EQ(parsed(std::string(64, '[') + std::string(64, ']')).type, YamlNode::Type::List);

@@ -169,9 +169,9 @@ class CaseRunner {
                                const RuleSet& rules) {
     std::vector<std::string> found;
     std::vector<std::string_view> known;
-    for (const Rule& rule : rules.rules()) {
-      if (rule.label == name) return rule.label;
-      if (rule.id == name) found.push_back(rule.label);
+    for (const Rule rule : rules.rules()) {
+      if (rule.label == name) return std::string(rule.label);
+      if (rule.id == name) found.emplace_back(rule.label);
       known.push_back(rule.label);
       known.push_back(rule.id);
     }
@@ -191,10 +191,10 @@ class CaseRunner {
     Outcome found;
     if (verdict.brand) found.rules["brand"];
     for (const auto* list : {&verdict.themes, &verdict.campaigns, &verdict.competitors}) {
-      for (const std::uint32_t rule : *list) found.rules[rules.rules()[rule].label];
+      for (const std::uint32_t rule : *list) found.rules[std::string(rules.rules()[rule].label)];
     }
     for (const Span& span : verdict.spans)
-      found.rules[rules.rules()[span.rule].label].emplace(span.begin, span.end);
+      found.rules[std::string(rules.rules()[span.rule].label)].emplace(span.begin, span.end);
     const bool routed = verdict.route && may_be_queued(wanted.mention, verdict);
     found.route = routed ? rules.routes()[*verdict.route].id : "";
     return found;

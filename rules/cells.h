@@ -20,7 +20,7 @@ constexpr Kinds kWordAlone =
 // A compiled query is a run of 32-bit cells, read from left to right: an instruction, then what is
 // below it. The argument is what the instruction needs.
 enum class Step : std::uint8_t {
-  And,          // argument: how many; a cell with the size of the whole in cells; each of them
+  And,          // argument: the size of the whole in cells; each part
   Or,           // the same
   Not,          // what is denied
   Near,         // argument: how many words may stand between; a cell with the size; both sides
@@ -60,6 +60,7 @@ inline std::uint32_t cells_of(const Cell* at) {
   switch (at->step()) {
     case Step::And:
     case Step::Or:
+      return at->argument();
     case Step::Near:
     case Step::OrderedNear:
       return at[1].bits;
@@ -77,10 +78,42 @@ inline std::uint32_t cells_of(const Cell* at) {
   return 1;
 }
 
-// The first of what is below an And, Or or NEAR; each further one begins where cells_of() ends the
-// one before.
-inline const Cell* below(const Cell* at) {
-  return at + 2;
+// The parts of an And, Or or NEAR, in their order, for a range-for.
+class Parts {
+ public:
+  struct Iterator {
+    const Cell* at = nullptr;
+    const Cell* operator*() const { return at; }
+    Iterator& operator++() {
+      at += cells_of(at);
+      return *this;
+    }
+    friend bool operator==(const Iterator&, const Iterator&) = default;
+  };
+
+  explicit Parts(const Cell* group)
+      : begin_(group + (group->step() == Step::And || group->step() == Step::Or ? 1 : 2)),
+        end_(group + cells_of(group)) {}
+  Iterator begin() const { return {begin_}; }
+  Iterator end() const { return {end_}; }
+
+ private:
+  const Cell* begin_;
+  const Cell* end_;
+};
+
+inline Parts parts_of(const Cell* group) {
+  return Parts(group);
+}
+
+// Both sides of a NEAR.
+struct Sides {
+  const Cell* left = nullptr;
+  const Cell* right = nullptr;
+};
+inline Sides sides_of(const Cell* near) {
+  const Cell* const left = near + 2;
+  return {left, left + cells_of(left)};
 }
 
 }  // namespace vigie

@@ -229,15 +229,13 @@ bool Evaluation::regex_holds(std::uint32_t regex) const {
 bool Evaluation::holds(const Cell* at) {
   switch (at->step()) {
     case Step::And: {
-      const Cell* part = below(at);
-      for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+      for (const Cell* part : parts_of(at)) {
         if (!holds(part)) return false;
       }
       return true;
     }
     case Step::Or: {
-      const Cell* part = below(at);
-      for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+      for (const Cell* part : parts_of(at)) {
         if (holds(part)) return true;
       }
       return false;
@@ -268,8 +266,7 @@ bool Evaluation::holds(std::uint32_t query) {
 bool Evaluation::is_flat(const Cell* at) const {
   if (is_near(at->step())) return false;
   if (at->step() != Step::Or) return true;
-  const Cell* part = below(at);
-  for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+  for (const Cell* part : parts_of(at)) {
     if (!is_flat(part)) return false;
   }
   return true;
@@ -277,8 +274,7 @@ bool Evaluation::is_flat(const Cell* at) const {
 
 void Evaluation::occurrences(const Cell* at, std::vector<Occurrence>& out) const {
   if (at->step() == Step::Or) {
-    const Cell* part = below(at);
-    for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+    for (const Cell* part : parts_of(at)) {
       occurrences(part, out);
     }
     return;
@@ -294,8 +290,7 @@ void Evaluation::occurrences(const Cell* at, std::vector<Occurrence>& out) const
 }
 
 bool Evaluation::near_holds(const Cell* near) {
-  const Cell* const left = below(near);
-  const Cell* const right = left + cells_of(left);
+  const auto [left, right] = sides_of(near);
   if (!is_flat(left) || !is_flat(right)) {
     return !joined(near, {.words = std::vector<bool>(cut_->words().size())}).empty();
   }
@@ -319,8 +314,7 @@ bool Evaluation::near_holds(const Cell* near) {
 // Marks each word on which a leaf below `at` stands somewhere.
 void Evaluation::mark_words(const Cell* at, std::vector<bool>& words) const {
   if (is_near(at->step()) || at->step() == Step::Or) {
-    const Cell* const end = at + cells_of(at);
-    for (const Cell* part = below(at); part < end; part += cells_of(part)) mark_words(part, words);
+    for (const Cell* part : parts_of(at)) mark_words(part, words);
   } else {
     std::vector<Occurrence> list;
     occurrences(at, list);
@@ -334,8 +328,7 @@ std::vector<Evaluation::NearMatch> Evaluation::near_matches(const Cell* at,
                                                             const Outside& outside) const {
   std::vector<NearMatch> result;
   if (at->step() == Step::Or) {
-    const Cell* part = below(at);
-    for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+    for (const Cell* part : parts_of(at)) {
       std::vector<NearMatch> some = near_matches(part, outside);
       std::ranges::move(some, std::back_inserter(result));
     }
@@ -358,8 +351,7 @@ std::vector<Evaluation::NearMatch> Evaluation::near_matches(const Cell* at,
 
 std::vector<Evaluation::NearMatch> Evaluation::joined(const Cell* near,
                                                       const Outside& outside) const {
-  const Cell* const left_side = below(near);
-  const Cell* const right_side = left_side + cells_of(left_side);
+  const auto [left_side, right_side] = sides_of(near);
   const bool ordered = near->step() == Step::OrderedNear;
   Outside of_left = outside;
   mark_words(right_side, of_left.words);
@@ -396,8 +388,7 @@ std::vector<Evaluation::NearMatch> Evaluation::joined(const Cell* near,
 
 // The occurrences that stand in a satisfying pair of a NEAR.
 std::vector<Occurrence> Evaluation::near_parts(const Cell* near) const {
-  const Cell* const left_side = below(near);
-  const Cell* const right_side = left_side + cells_of(left_side);
+  const auto [left_side, right_side] = sides_of(near);
   std::vector<Occurrence> parts;
   if (is_flat(left_side) && is_flat(right_side)) {
     std::vector<Occurrence> others;
@@ -427,8 +418,7 @@ void Evaluation::collect(const Cell* at, bool positive, std::vector<ByteSpan>& o
   switch (at->step()) {
     case Step::And:
     case Step::Or: {
-      const Cell* part = below(at);
-      for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+      for (const Cell* part : parts_of(at)) {
         collect(part, positive, out);
       }
       return;

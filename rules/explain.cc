@@ -16,7 +16,7 @@ bool has_tag(const Verdict& verdict, const RuleSource& source, std::uint32_t rul
   const auto in = [&](const std::vector<std::uint32_t>& list) {
     return std::ranges::find(list, rule) != list.end();
   };
-  switch (source.rule.kind) {
+  switch (source.kind) {
     case RuleKind::Brand:
       return verdict.brand;
     case RuleKind::Theme:
@@ -49,7 +49,7 @@ std::string note_of(const RuleSource& rule, const Mention& mention, bool query_h
                     bool matched) {
   std::string dates = outside(rule, mention);
   if (matched && (!query_holds || !dates.empty())) {
-    return mention.campaign == rule.rule.id
+    return mention.campaign == rule.id
                ? "the mention names this campaign itself, which counts whatever query and dates say"
                : "the clicked address names this campaign (utm_campaign), whatever the query says";
   }
@@ -79,7 +79,7 @@ Result<Explainer::Target> Explainer::find(std::string_view rule) const {
   std::vector<std::string> same_id;
   Target by_id;
   for (std::uint32_t i = 0; i < source_->rules.size(); ++i) {
-    const Rule& one = source_->rules[i].rule;
+    const RuleSource& one = source_->rules[i];
     if (one.label == rule) return Target{i, {}};
     labels.push_back(one.label);
     if (one.id != rule) continue;
@@ -118,7 +118,7 @@ RuleExplanation Explainer::explain_rule(std::uint32_t rule, const Mention& menti
                                         const Verdict& verdict, ClauseEvaluator& clauses) const {
   const RuleSource& source = source_->rules[rule];
   RuleExplanation result;
-  result.label = source.rule.label;
+  result.label = source.label;
   result.line = source.query.node.mark.line;
   result.column = source.query.node.mark.column;
   result.query = source.query.node.text;
@@ -157,7 +157,7 @@ Result<Explanation> Explainer::explain(const Mention& mention, std::string_view 
   Matcher::Options options;
   options.is_new_author = is_new_author;
   Explanation result;
-  if (target->rule) result.asked = source_->rules[*target->rule].rule.label;
+  if (target->rule) result.asked = source_->rules[*target->rule].label;
   if (target->route) result.asked = "route:" + source_->routes[*target->route].route.id;
   result.verdict = matcher.match(*rules_, mention, options);
   const Verdict& verdict = result.verdict;

@@ -258,7 +258,7 @@ FieldContext context_of(const RuleFile& file) {
     context.lists.emplace(id, static_cast<std::uint32_t>(context.lists.size()));
   }
   for (std::uint32_t i = 0; i < file.rules.size(); ++i) {
-    context.labels.emplace(file.rules[i].rule.label, i);
+    context.labels.emplace(file.rules[i].label, i);
   }
   return context;
 }

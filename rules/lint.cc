@@ -62,7 +62,7 @@ class Linter {
 
   void look_at(const RuleSource& rule) {
     if (rule.until && *rule.until <= now_) {
-      diagnostics_.warning(rule.query.node.mark, fmt::format("{} is over since {}", rule.rule.label,
+      diagnostics_.warning(rule.query.node.mark, fmt::format("{} is over since {}", rule.label,
                                                              format_time(*rule.until)));
     }
     look_at_values(*rule.query.root, rule.query);
@@ -70,7 +70,7 @@ class Linter {
       look_at_parts(*rule.query.root, rule.query);
       return;
     }
-    const bool campaign = rule.rule.kind == RuleKind::Campaign;
+    const bool campaign = rule.kind == RuleKind::Campaign;
     warn(rule.query, rule.query.root->begin,
          with_reason(campaign ? "this can never match (mentions that name the campaign count)"
                               : "this can never match",
@@ -106,12 +106,12 @@ class Linter {
     });
     for (const RuleSource* rule : in_order) {
       std::vector<const RuleSource*>& same =
-          by_query[{rule->rule.kind, logic_.normal_form(*rule->query.root)}];
+          by_query[{rule->kind, logic_.normal_form(*rule->query.root)}];
       const auto twin = std::ranges::find_if(
           same, [&](const RuleSource* other) { return are_on_together(*other, *rule); });
       if (twin != same.end()) {
         warn(rule->query, rule->query.root->begin,
-             fmt::format("{} and {} ask the same", (*twin)->rule.label, rule->rule.label));
+             fmt::format("{} and {} ask the same", (*twin)->label, rule->label));
       }
       if (same.size() < kMaxTwins) same.push_back(rule);
     }

@@ -94,7 +94,7 @@ std::string tags(std::string_view name, const RuleSet& rules, const Verdict& ver
                                            : name == "campaign" ? verdict.campaigns
                                                                 : verdict.competitors;
   return listed(fmt::format("{}s", name), list,
-                [&](std::uint32_t rule) { return rules.rules()[rule].id; });
+                [&](std::uint32_t rule) { return std::string(rules.rules()[rule].id); });
 }
 
 }  // namespace

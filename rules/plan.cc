@@ -14,6 +14,9 @@ void RuleSet::Plan::freeze() {
   atoms.freeze();
   cells.shrink_to_fit();
   fields.shrink_to_fit();
+  rules.shrink_to_fit();
+  routes.shrink_to_fit();
+  kinds.shrink_to_fit();
   postings = choose_postings(*this, {}, 0);
 }
 

@@ -56,21 +56,19 @@ class CoverChooser {
       }
       case Step::Near:
       case Step::OrderedNear: {
-        const Cell* left = below(at);
-        return both(cover(left), cover(left + cells_of(left)));
+        const auto [left, right] = sides_of(at);
+        return both(cover(left), cover(right));
       }
       case Step::And: {
         std::optional<Cover> all;
-        const Cell* part = below(at);
-        for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+        for (const Cell* part : parts_of(at)) {
           all = both(std::move(all), cover(part));
         }
         return all;
       }
       case Step::Or: {
         Cover all;
-        const Cell* part = below(at);
-        for (std::uint32_t i = 0; i < at->argument(); ++i, part += cells_of(part)) {
+        for (const Cell* part : parts_of(at)) {
           const std::optional<Cover> one = cover(part);
           if (!one) return {};
           all.cost += one->cost;
@@ -131,8 +129,7 @@ class CoverChooser {
       case Step::Or:
       case Step::Near:
       case Step::OrderedNear: {
-        const Cell* const end = at + cells_of(at);
-        for (const Cell* part = below(at); part < end; part += cells_of(part)) {
+        for (const Cell* part : parts_of(at)) {
           count_uses(part, uses);
         }
         return;

@@ -222,7 +222,7 @@ std::string AtomReader::impossible(const QueryAtom& atom) const {
   if (atom.type != Type::Field) return {};
   const auto none_of = [&](RuleKind kind) {
     return std::ranges::none_of(file_.rules,
-                                [&](const RuleSource& rule) { return rule.rule.kind == kind; });
+                                [&](const RuleSource& rule) { return rule.kind == kind; });
   };
   switch (atom.field.what) {
     case What::AuthorBrand:

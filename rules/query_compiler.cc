@@ -47,9 +47,9 @@ bool holds_of_nothing(const QueryNode& query) {
 // An And or Or of parts; one part is itself.
 std::vector<Cell> group_of(Step step, const std::vector<std::vector<Cell>>& parts) {
   if (parts.size() == 1) return parts.front();
-  std::vector<Cell> cells = {Cell::make(step, parts.size()), Cell{}};
+  std::vector<Cell> cells(1);
   for (const std::vector<Cell>& part : parts) cells.insert(cells.end(), part.begin(), part.end());
-  cells[1].bits = static_cast<std::uint32_t>(cells.size());
+  cells[0] = Cell::make(step, cells.size());
   return cells;
 }
 

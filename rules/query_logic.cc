@@ -67,7 +67,7 @@ void narrow(Interval& interval, const Field& field, bool holds) {
 
 QueryLogic::QueryLogic(const RuleFile& file) : file_(file), reader_(file) {
   for (std::uint32_t i = 0; i < file.rules.size(); ++i) {
-    rules_of_kind_[file.rules[i].rule.kind].push_back(i);
+    rules_of_kind_[file.rules[i].kind].push_back(i);
   }
 }
 
@@ -266,7 +266,7 @@ void QueryLogic::add_consequences(State& state, const QueryNode& query, bool hol
   if (asked.type != QueryAtom::Type::Field) return;
   if (asked.field.what == Field::What::Tag) {
     const RuleSource& rule = file_.rules[asked.field.index];
-    if (rule.rule.kind != RuleKind::Campaign && rule.query.root)
+    if (rule.kind != RuleKind::Campaign && rule.query.root)
       claims.push_back({&*rule.query.root, holds});
     return;
   }
@@ -278,7 +278,7 @@ void QueryLogic::add_consequences(State& state, const QueryNode& query, bool hol
     const QueryNode*& made = tag_queries_[rule];
     if (made == nullptr) {
       QueryNode& tag = made_.emplace_back(query);
-      tag.text = file_.rules[rule].rule.id;
+      tag.text = file_.rules[rule].id;
       made = &tag;
     }
     choice.push_back({made, true});

@@ -20,7 +20,7 @@ void RuleCosts::add(const RuleCosts& other) {
 }
 
 std::string cost_label(const RuleSet& rules, std::size_t index) {
-  if (index < rules.rules().size()) return rules.rules()[index].label;
+  if (index < rules.rules().size()) return std::string(rules.rules()[index].label);
   return "route:" + rules.routes()[index - rules.rules().size()].id;
 }
 

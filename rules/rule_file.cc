@@ -140,7 +140,7 @@ class Reader {
     }
     if (const YamlNode* routes = root.find("routes")) read_routes(*routes, out);
     std::ranges::sort(out.rules, [](const RuleSource& a, const RuleSource& b) {
-      return std::tie(a.rule.kind, a.rule.id) < std::tie(b.rule.kind, b.rule.id);
+      return std::tie(a.kind, a.id) < std::tie(b.kind, b.id);
     });
   }
 
@@ -271,7 +271,9 @@ class Reader {
     std::set<std::string> seen;
     out.brand_id = id_of(brand, "brand", seen);
     RuleSource rule;
-    rule.rule = {RuleKind::Brand, out.brand_id, "brand"};
+    rule.kind = RuleKind::Brand;
+    rule.id = out.brand_id;
+    rule.label = kBrandLabel;
     rule.query = query_of(brand, "query", "brand");
     rule.cases = cases_of(brand, {});
     out.rules.push_back(std::move(rule));
@@ -340,9 +342,9 @@ class Reader {
       if (campaign) known.insert(known.end(), {"from", "until"});
       keys(item, what, known);
       RuleSource rule;
-      rule.rule.kind = kind;
-      rule.rule.id = id_of(item, what, seen);
-      rule.rule.label = fmt::format("{}:{}", what.substr(0, what.size() - 1), rule.rule.id);
+      rule.kind = kind;
+      rule.id = id_of(item, what, seen);
+      rule.label = fmt::format("{}:{}", what.substr(0, what.size() - 1), rule.id);
       rule.query = query_of(item, "query", what);
       if (campaign) {
         rule.from = time_of(item, "from");

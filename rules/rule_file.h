@@ -41,7 +41,9 @@ struct CaseSource {
 };
 
 struct RuleSource {
-  Rule rule;
+  RuleKind kind = RuleKind::Brand;
+  std::string id;
+  std::string label;  // "theme:delivery"; the brand rule is "brand"
   QuerySource query;
   std::optional<Time> from;
   std::optional<Time> until;

@@ -53,7 +53,7 @@ std::string version_of(const RuleFile& file) {
     text.add(accounts);
   }
   for (const RuleSource& rule : file.rules) {
-    text.add(rule.rule.label);
+    text.add(rule.label);
     text.add(rule.query.node.text);
     text.add(rule.from);
     text.add(rule.until);
@@ -83,16 +83,16 @@ class Builder {
   RuleSet::Plan build() {
     for (std::uint32_t i = 0; i < file_.rules.size(); ++i) {
       const RuleSource& rule = file_.rules[i];
-      const bool brand = rule.rule.kind == RuleKind::Brand;
+      const bool brand = rule.kind == RuleKind::Brand;
       const auto where = brand ? FieldContext::Where::Brand : FieldContext::Where::Rule;
       plan_.rules.push_back(root_of(rule.query, where));
       if (rule.from || rule.until)
         plan_.windows.emplace(i, RuleSet::Plan::Window{rule.from, rule.until});
-      plan_.kinds.push_back(rule.rule.kind);
+      plan_.kinds.push_back(rule.kind);
       plan_.has_brand = plan_.has_brand || brand;
-      if (rule.rule.kind == RuleKind::Campaign) plan_.campaigns.emplace(rule.rule.id, i);
+      if (rule.kind == RuleKind::Campaign) plan_.campaigns.emplace(rule.id, i);
       for (const CaseSource& source : rule.cases)
-        plan_.cases.push_back({source, rule.rule.label, false, i});
+        plan_.cases.push_back({source, rule.label, false, i});
     }
     for (std::uint32_t i = 0; i < file_.routes.size(); ++i) {
       const RouteSource& route = file_.routes[i];
@@ -132,6 +132,29 @@ bool may_be_queued(const Mention& mention, const Verdict& verdict) {
          !verdict.by_ambassador;
 }
 
+Rule RuleList::operator[](std::size_t index) const {
+  const std::size_t end = index + 1 < begins_.size() ? begins_[index + 1] : texts_.size();
+  const std::string_view text =
+      std::string_view(texts_).substr(begins_[index], end - begins_[index]);
+  if (kinds_[index] != RuleKind::Brand) {
+    return {kinds_[index], text.substr(text.find(':') + 1), text};
+  }
+  return {RuleKind::Brand, text.substr(kBrandLabel.size()), text.substr(0, kBrandLabel.size())};
+}
+
+void RuleList::reserve(std::size_t rules, std::size_t bytes) {
+  texts_.reserve(bytes);
+  begins_.reserve(rules);
+  kinds_.reserve(rules);
+}
+
+void RuleList::add(RuleKind kind, std::string_view id, std::string_view label) {
+  begins_.push_back(static_cast<std::uint32_t>(texts_.size()));
+  kinds_.push_back(kind);
+  texts_ += label;
+  if (kind == RuleKind::Brand) texts_ += id;
+}
+
 RuleSet::RuleSet() = default;
 RuleSet::~RuleSet() = default;
 
@@ -146,8 +169,10 @@ RuleSet::Compiled RuleSet::compile(std::string_view yaml, std::string_view file)
     rules->brand_id_ = source.brand_id;
     rules->timezone_ = source.timezone;
     rules->open_hours_ = source.open_hours;
-    rules->rules_.reserve(source.rules.size());
-    for (const RuleSource& rule : source.rules) rules->rules_.push_back(rule.rule);
+    std::size_t bytes = 0;
+    for (const RuleSource& rule : source.rules) bytes += rule.label.size();
+    rules->rules_.reserve(source.rules.size(), bytes + source.brand_id.size());
+    for (const RuleSource& rule : source.rules) rules->rules_.add(rule.kind, rule.id, rule.label);
     for (const RouteSource& route : source.routes) rules->routes_.push_back(route.route);
     rules->plan_ = std::make_unique<Plan>(std::move(plan));
     result.rules = std::move(rules);

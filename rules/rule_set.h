@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,10 +35,56 @@ std::string format(const Diagnostic& diagnostic);
 // "competitor:ID", "brand".
 enum class RuleKind : std::uint8_t { Brand, Competitor, Theme, Campaign };
 
+constexpr std::string_view kBrandLabel = "brand";
+
+// Its texts are valid as long as the RuleSet.
 struct Rule {
   RuleKind kind = RuleKind::Brand;
-  std::string id;
-  std::string label;  // "theme:delivery"; the brand rule is "brand"
+  std::string_view id;
+  std::string_view label;  // "theme:delivery"; the brand rule is "brand"
+};
+
+// The rules of a set, by index. A set may have very many, so their names stand in one text.
+class RuleList {
+ public:
+  class Iterator {
+   public:
+    using value_type = Rule;
+    using difference_type = std::ptrdiff_t;
+
+    Iterator() = default;
+    Iterator(const RuleList* list, std::size_t index) : list_(list), index_(index) {}
+    Rule operator*() const { return (*list_)[index_]; }
+    Iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    Iterator operator++(int) {
+      Iterator before = *this;
+      ++index_;
+      return before;
+    }
+    friend bool operator==(const Iterator&, const Iterator&) = default;
+
+   private:
+    const RuleList* list_ = nullptr;
+    std::size_t index_ = 0;
+  };
+
+  std::size_t size() const { return kinds_.size(); }
+  bool empty() const { return kinds_.empty(); }
+  Rule operator[](std::size_t index) const;
+  Iterator begin() const { return {this, 0}; }
+  Iterator end() const { return {this, size()}; }
+
+ private:
+  friend class RuleSet;
+  void reserve(std::size_t rules, std::size_t bytes);
+  void add(RuleKind kind, std::string_view id, std::string_view label);
+
+  std::string texts_;                  // of each the label, and of the brand its id after it
+  std::vector<std::uint32_t> begins_;  // of each label in texts_
+  std::vector<RuleKind> kinds_;
 };
 
 struct Route {
@@ -113,7 +160,7 @@ class RuleSet {
   // `brand.business_hours`, sorted; empty: always open.
   const std::vector<OpenHours>& open_hours() const { return open_hours_; }
   // brand first, then competitors, themes and campaigns, each sorted by id.
-  const std::vector<Rule>& rules() const { return rules_; }
+  const RuleList& rules() const { return rules_; }
   const std::vector<Route>& routes() const { return routes_; }
 
   // The result of one must_match or must_not_match line of the file.
@@ -137,7 +184,7 @@ class RuleSet {
   std::string brand_id_;
   std::string timezone_;
   std::vector<OpenHours> open_hours_;
-  std::vector<Rule> rules_;
+  RuleList rules_;
   std::vector<Route> routes_;
   std::unique_ptr<Plan> plan_;
 };

@@ -87,16 +87,16 @@ void Vocabulary::freeze() {
   texts_.shrink_to_fit();
   begins_.shrink_to_fit();
   const auto words = static_cast<std::size_t>(std::ranges::count(wildcard_, false));
-  slots_.assign(std::bit_ceil(std::max<std::size_t>(16, words * 2)), Slot{});
+  // At most two in three are taken.
+  slots_.assign(words + words / 2 + 16, Slot{});
   filter_.assign(std::bit_ceil(std::max<std::size_t>(4, words / 4)), 0);
   filter_mask_ = filter_.size() - 1;
-  const std::size_t mask = slots_.size() - 1;
   for (std::uint32_t id = 0; id < size(); ++id) {
     if (wildcard_[id]) continue;
     const std::uint64_t whole = hash(text(id));
     filter_[(whole >> 6) & filter_mask_] |= std::uint64_t{1} << (whole & 63);
-    std::size_t at = (whole >> 32) & mask;
-    while (slots_[at].id != kNone) at = (at + 1) & mask;
+    std::size_t at = slot_of(whole);
+    while (slots_[at].id != kNone) at = after(at);
     slots_[at] = {static_cast<std::uint32_t>(whole), id};
   }
   if (words < size()) freeze_wildcards();
@@ -129,8 +129,7 @@ void Vocabulary::freeze_wildcards() {
 }
 
 std::uint32_t Vocabulary::find(std::string_view folded, std::uint64_t hash) const {
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t at = (hash >> 32) & mask; slots_[at].id != kNone; at = (at + 1) & mask) {
+  for (std::size_t at = slot_of(hash); slots_[at].id != kNone; at = after(at)) {
     if (slots_[at].hash == static_cast<std::uint32_t>(hash) && text(slots_[at].id) == folded) {
       return slots_[at].id;
     }

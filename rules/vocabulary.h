@@ -43,9 +43,7 @@ class Vocabulary {
   void prefetch_filter(std::uint64_t hash) const {
     __builtin_prefetch(&filter_[(hash >> 6) & filter_mask_]);
   }
-  void prefetch_slot(std::uint64_t hash) const {
-    __builtin_prefetch(&slots_[(hash >> 32) & (slots_.size() - 1)]);
-  }
+  void prefetch_slot(std::uint64_t hash) const { __builtin_prefetch(&slots_[slot_of(hash)]); }
 
   // Appends the wildcards that match the word.
   void find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const;
@@ -63,6 +61,10 @@ class Vocabulary {
     std::uint32_t count = 0;
   };
   static constexpr std::size_t kLongest = 63;
+
+  // The upper half of the hash, spread over however many slots there are.
+  std::size_t slot_of(std::uint64_t hash) const { return (hash >> 32) * slots_.size() >> 32; }
+  std::size_t after(std::size_t slot) const { return slot + 1 == slots_.size() ? 0 : slot + 1; }
 
   std::uint32_t add(std::string_view text, bool wildcard);
   void freeze_wildcards();

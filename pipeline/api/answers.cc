@@ -78,7 +78,7 @@ Response answer_rules(const Service& service, const Principal&, const Request&) 
   json.begin_object().field("version", rules->version()).field("brand", rules->brand_id());
   json.field("timezone", rules->timezone());
   json.key("rules").begin_array();
-  for (const Rule& rule : rules->rules()) {
+  for (const Rule rule : rules->rules()) {
     constexpr const char* kKinds[] = {"brand", "competitor", "theme", "campaign"};
     json.begin_object().field("kind", kKinds[static_cast<std::size_t>(rule.kind)]);
     json.field("id", rule.id).field("label", rule.label).end_object();

@@ -222,7 +222,7 @@ Result<SampleCosts> sample_costs(const std::string& file, std::string_view text,
     if (cost.evaluations == 0 || candidates <= RuleBudget::kCandidates ||
         cost.matches * 2 >= cost.candidates)
       continue;
-    const std::string& label = rules.rules()[i].label;
+    const std::string label(rules.rules()[i].label);
     const char* const hint =
         wordless[i] ? "it needs no word, so each mention is asked; add a word that has to be there"
                     : "the words it needs are common; add a rarer one that has to be there";

@@ -51,8 +51,8 @@ Backtest::Backtest(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const R
   report_.timezone = rules->timezone();
   const auto side = [&](std::shared_ptr<const RuleSet> set, bool is_new) {
     auto out = std::make_unique<Side>();
-    for (const Rule& rule : set->rules()) {
-      BacktestTag& tag = report_.tags[rule.label];
+    for (const Rule rule : set->rules()) {
+      BacktestTag& tag = report_.tags[std::string(rule.label)];
       (is_new ? tag.in_new : tag.in_old) = true;
       out->tags.push_back(&tag);
     }
@@ -124,7 +124,7 @@ void Backtest::count_tags(const Mention& mention) {
   }
 }
 
-void Backtest::keep_example(BacktestSide& side, const std::string& label, const Mention& mention) {
+void Backtest::keep_example(BacktestSide& side, std::string_view label, const Mention& mention) {
   ++side.mentions;
   // A second line about the same message is the same example.
   const std::string key = on_one_line(key_of(mention));

@@ -112,7 +112,7 @@ class Backtest {
 
   void count_tags(const Mention& mention);
   void count_hour(const Mention& mention, Queue now, Queue before);
-  void keep_example(BacktestSide& side, const std::string& label, const Mention& mention);
+  void keep_example(BacktestSide& side, std::string_view label, const Mention& mention);
 
   std::unique_ptr<Side> new_;
   std::unique_ptr<Side> old_;  // null without `against`

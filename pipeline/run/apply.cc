@@ -24,7 +24,7 @@ Minute expires_after(Time stream_time, std::chrono::hours kept) {
 std::vector<std::string> ids_of(const RuleSet& rules, const std::vector<std::uint32_t>& indices) {
   std::vector<std::string> ids;
   ids.reserve(indices.size());
-  for (const std::uint32_t index : indices) ids.push_back(rules.rules()[index].id);
+  for (const std::uint32_t index : indices) ids.emplace_back(rules.rules()[index].id);
   return ids;
 }
 

@@ -384,7 +384,7 @@ Answer answer_of(const RuleSet& rules, const Verdict& verdict) {
   answer.to_ambassador = verdict.to_ambassador;
   if (verdict.brand) answer.labels.insert("brand");
   for (const auto* list : {&verdict.themes, &verdict.campaigns, &verdict.competitors}) {
-    for (const std::uint32_t rule : *list) answer.labels.insert(rules.rules()[rule].label);
+    for (const std::uint32_t rule : *list) answer.labels.emplace(rules.rules()[rule].label);
   }
   if (verdict.route) answer.route = rules.routes()[*verdict.route].id;
   for (const Span& span : verdict.spans)

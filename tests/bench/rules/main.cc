@@ -129,18 +129,23 @@ Found found_by(const Verdict& verdict) {
   return found;
 }
 
-// What the regexes of the queries take by themselves.
+void add_regexes(const QueryNode& query, std::vector<std::unique_ptr<re2::RE2>>& out) {
+  for (const QueryNode& child : query.children) add_regexes(child, out);
+  if (query.kind != QueryNode::Kind::Regex) return;
+  re2::RE2::Options options;
+  options.set_max_mem(std::int64_t{1} << 20);
+  options.set_case_sensitive(!query.ignore_case);
+  out.push_back(std::make_unique<re2::RE2>(query.text, options));
+  // As of each regex of a rule file is asked, which makes RE2 begin with its automaton.
+  (void)re2::RE2::PartialMatch("", *out.back());
+}
+
+// What the regexes of the queries take by themselves, wherever they stand.
 std::size_t heap_of_regexes(const std::vector<std::string>& queries) {
   std::vector<std::unique_ptr<re2::RE2>> regexes;
+  regexes.reserve(queries.size());
   const std::size_t before = heap();
-  for (const std::string& query : queries) {
-    const ParsedQuery parsed = parse_query(query);
-    if (!parsed.root || parsed.root->kind != QueryNode::Kind::Regex) continue;
-    re2::RE2::Options options;
-    options.set_max_mem(std::int64_t{1} << 20);
-    options.set_case_sensitive(!parsed.root->ignore_case);
-    regexes.push_back(std::make_unique<re2::RE2>(parsed.root->text, options));
-  }
+  for (const std::string& query : queries) add_regexes(*parse_query(query).root, regexes);
   return heap() - before;
 }
 

@@ -275,7 +275,7 @@ std::vector<Judged> judge(const RuleFile& file, const GeneratedRules& made,
   std::vector<const QueryNode*> seen_by_naive;
   for (const NaiveRules::Rule& rule : made.rules.rules) {
     const auto same = std::ranges::find_if(
-        file.rules, [&](const RuleSource& one) { return one.rule.label == rule.label; });
+        file.rules, [&](const RuleSource& one) { return one.label == rule.label; });
     result.push_back({&*same->query.root, {}});
     seen_by_naive.push_back(&rule.query);
   }

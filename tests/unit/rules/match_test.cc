@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "rules/rule_set.h"
@@ -21,11 +22,11 @@ TEST(Matcher, TagsAreSortedByIdAndSpansByLabel) {
       matcher.match(*rules, mention_of("late acme order late"), {.spans = true});
 
   std::vector<std::string> themes;
-  for (const std::uint32_t rule : verdict.themes) themes.push_back(rules->rules()[rule].id);
+  for (const std::uint32_t rule : verdict.themes) themes.emplace_back(rules->rules()[rule].id);
   EXPECT_EQ(themes, (std::vector<std::string>{"B", "a", "b"}));
   std::vector<std::string> spans;
   for (const Span& span : verdict.spans) {
-    spans.push_back(rules->rules()[span.rule].label + " " + std::to_string(span.begin));
+    spans.push_back(fmt::format("{} {}", rules->rules()[span.rule].label, span.begin));
   }
   EXPECT_EQ(spans,
             (std::vector<std::string>{"brand 5", "campaign:c 0", "campaign:c 16", "competitor:g 0",
@@ -130,7 +131,7 @@ TEST(Matcher, ANearOfNearsLooksAtTheWholeOfARepetitiveText) {
   const auto themes = [&](const std::string& of) {
     std::string result;
     for (const std::uint32_t rule : matcher.match(*rules, mention_of(of), {}).themes) {
-      result += rules->rules()[rule].id + " ";
+      result += fmt::format("{} ", rules->rules()[rule].id);
     }
     return result;
   };

@@ -55,7 +55,7 @@ TEST(RuleFile, AWholeFileCompilesToSortedRulesAndRoutesInOrder) {
   ASSERT_EQ(rules.open_hours().size(), 5U);
   EXPECT_EQ(rules.open_hours()[4], (OpenHours{4, 540, 1080}));
   std::vector<std::string> labels;
-  for (const Rule& rule : rules.rules()) labels.push_back(rule.label);
+  for (const Rule rule : rules.rules()) labels.emplace_back(rule.label);
   EXPECT_EQ(labels, (std::vector<std::string>{"brand", "competitor:globex", "theme:Banking",
                                               "theme:delivery", "campaign:summer"}));
   ASSERT_EQ(rules.routes().size(), 3U);

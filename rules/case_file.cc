@@ -267,8 +267,8 @@ class CaseRunner {
     const std::string_view query = text.substr(open + 1, close - open - 1);
     CaseLine after(text.substr(close + 1));
     after.word("at");
-    const std::string expected =
-        fmt::format("{} {}", after.word("an offset"), after.rest("a message"));
+    const std::string offset(after.word("an offset"));
+    const std::string expected = fmt::format("{} {}", offset, after.rest("a message"));
     ++result_.cases;
     const CaseSet::Yaml yaml = set_.yaml_of_theme(query, {number_, 1});
     std::string got;

@@ -1,20 +1,17 @@
 // Authors: 0x01 'f' author:16                                  -> 0x01 first_seen:i64 microseconds
 //          0x01 'h' partition:u16 author:16                    -> 0x01        (hidden)
 //          0x01 'i' partition:u16 author:16 network/id         -> 0x01 week:u32 (index of messages)
-//          0x01 's' partition:u16 dimension:u8 id:text hour:u32 -> 0x01 full:u8 count:varint
-//          (author:u64 messages:varint)*
 //
-// `hour` has its sign bit turned. `week` is the one in which the message's ledger record expires,
-// in whole weeks since the epoch: a record that lives on by its engagement seldom rewrites the row.
-// A set with `full` = 1 stands for more than it names; its counts
-// are not kept.
+// `week` is the one in which the message's ledger record expires, in whole weeks since the epoch: a
+// record that lives on by its engagement seldom rewrites the row. Sets stand in author_sets.cc.
 #include "state/authors.h"
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "pipeline/core/bytes.h"
-#include "state/cut.h"
+#include "state/author_sets.h"
 
 namespace vigie {
 namespace {
@@ -38,56 +35,9 @@ std::string partition_key(char what, Partition partition, const AuthorKey& autho
   return key;
 }
 
-std::string set_key(Partition partition, const Series& series, Hour hour) {
-  std::string key{kVersion, 's'};
-  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
-  key += static_cast<char>(series.dimension);
-  put_text(key, series.id);
-  put_fixed(key, static_cast<std::uint32_t>(hour) ^ 0x80000000U);
-  return key;
-}
-
 std::uint64_t short_author(const AuthorKey& author) {
   std::uint64_t out = 0;
   for (std::size_t i = 0; i < 8; ++i) out = out << 8 | author[i];
-  return out;
-}
-
-struct AuthorSet {
-  bool full = false;
-  std::map<std::uint64_t, std::int64_t> messages;
-};
-
-std::string encode(const AuthorSet& set) {
-  std::string bytes{kVersion, static_cast<char>(set.full)};
-  put_varint(bytes, set.messages.size());
-  for (const auto& [author, count] : set.messages) {
-    put_fixed(bytes, author);
-    put_varint(bytes, static_cast<std::uint64_t>(count));
-  }
-  return bytes;
-}
-
-std::optional<AuthorSet> decode_set(std::string_view value) {
-  ByteReader bytes(value);
-  AuthorSet set;
-  if (bytes.fixed<char>() != kVersion) return std::nullopt;
-  set.full = bytes.fixed<std::uint8_t>() != 0;
-  const std::uint64_t count = bytes.varint();
-  for (std::uint64_t i = 0; i < count && bytes.ok(); ++i) {
-    const auto author = bytes.fixed<std::uint64_t>();
-    set.messages[author] = static_cast<std::int64_t>(bytes.varint());
-  }
-  if (!bytes.ok() || !bytes.at_end()) return std::nullopt;
-  return set;
-}
-
-std::vector<std::uint64_t> first_authors(const AuthorSet& set) {
-  std::vector<std::uint64_t> out;
-  for (const auto& [author, count] : set.messages) {
-    if (out.size() == Cut::kAuthors) break;
-    out.push_back(author);
-  }
   return out;
 }
 
@@ -104,7 +54,8 @@ struct Authors::Impl {
     Partition partition{};
     Series series;
     Hour hour = 0;
-    std::map<std::uint64_t, std::int64_t> deltas;
+    // In the order of the records: whether a set grows too large may depend on it.
+    std::vector<std::pair<std::uint64_t, std::int64_t>> deltas;
   };
 
   const Store& store;
@@ -182,39 +133,34 @@ Result<std::vector<std::string>> Authors::messages_of(Partition partition,
 
 void Authors::count(Partition partition, const Series& series, Hour hour, const AuthorKey& author,
                     int delta) {
-  Impl::SetAddition& addition = impl_->sets[set_key(partition, series, hour)];
+  Impl::SetAddition& addition = impl_->sets[author_set_key(partition, series, hour)];
   addition.partition = partition;
   addition.series = series;
   addition.hour = hour;
-  addition.deltas[short_author(author)] += delta;
+  addition.deltas.emplace_back(short_author(author), delta);
 }
 
 Result<void> Authors::read_sets(Partition partition, Hour from,
                                 const std::function<void(const SetChange&)>& visit) const {
-  std::string prefix{kVersion, 's'};
-  put_fixed(prefix, static_cast<std::uint16_t>(number(partition)));
-  bool damaged = false;
-  auto scanned =
-      impl_->store.scan(Space::Authors, prefix, prefix_end(prefix),
-                        [&](std::string_view key, std::string_view value) {
-                          ByteReader bytes(key.substr(prefix.size()));
-                          SetChange read;
-                          read.partition = partition;
-                          const auto dimension = bytes.fixed<std::uint8_t>();
-                          // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
-                          read.series.dimension = static_cast<Dimension>(dimension);
-                          read.series.id = bytes.text();
-                          read.hour = static_cast<Hour>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
-                          if (bytes.ok() && read.hour < from) return true;
-                          const auto set = decode_set(value);
-                          damaged = !set || !bytes.ok() || !bytes.at_end();
-                          if (damaged) return false;
-                          read.authors = first_authors(*set);
-                          visit(read);
-                          return true;
-                        });
+  const std::string prefix = author_sets_of(partition);
+  bool is_whole = true;
+  auto scanned = impl_->store.scan(Space::Authors, prefix, prefix_end(prefix),
+                                   [&](std::string_view key, std::string_view value) {
+                                     const auto parsed = parse_author_set_key(key);
+                                     if (parsed && parsed->hour < from) return true;
+                                     const auto set = AuthorSet::decode(value);
+                                     is_whole = parsed && set;
+                                     if (!is_whole) return false;
+                                     SetChange read;
+                                     read.partition = partition;
+                                     read.series = parsed->series;
+                                     read.hour = parsed->hour;
+                                     read.authors = set->named();
+                                     visit(read);
+                                     return true;
+                                   });
   if (!scanned) return scanned;
-  if (damaged) return fail(Code::Corrupt, "authors: a stored set is damaged");
+  if (!is_whole) return fail(Code::Corrupt, "authors: a stored set is damaged");
   return {};
 }
 
@@ -244,30 +190,31 @@ Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
     AuthorSet set;
     const auto& value = (*stored)[index++];
     if (const auto it = impl_->unsettled.find(key); it != impl_->unsettled.end()) {
-      set = it->second;
+      set = std::move(it->second);
     } else if (value) {
-      auto old = decode_set(*value);
+      auto old = AuthorSet::decode(*value);
       if (!old) return fail(Code::Corrupt, "authors: a stored set is damaged");
       set = std::move(*old);
     }
-    if (set.full) continue;
+    const bool was_sketch = set.is_sketch();
+    bool has_changed = false;
     for (const auto& [author, delta] : addition.deltas) {
-      const std::int64_t count = set.messages[author] += delta;
-      if (count <= 0) set.messages.erase(author);
+      has_changed = set.count(author, delta) || has_changed;
     }
-    if (set.messages.size() > kExactAuthors) {
-      set.full = true;
-      set.messages.erase(std::next(set.messages.begin(), Cut::kAuthors), set.messages.end());
-    }
-    SetChange& change = changes.emplace_back();
-    change.partition = addition.partition;
-    change.series = addition.series;
-    change.hour = addition.hour;
-    change.authors = first_authors(set);
-    if (set.messages.empty()) {
-      batch.erase(Space::Authors, key);
-    } else {
-      batch.put(Space::Authors, key, encode(set));
+    if (has_changed) {
+      SetChange& change = changes.emplace_back();
+      change.partition = addition.partition;
+      change.series = addition.series;
+      change.hour = addition.hour;
+      change.authors = set.named();
+      change.names_changed = !was_sketch;
+      change.key = key;
+      if (set.empty()) {
+        batch.erase(Space::Authors, key);
+      } else {
+        change.bytes = set.encode();
+        batch.put(Space::Authors, key, *change.bytes);
+      }
     }
     impl_->unsettled[key] = std::move(set);
   }

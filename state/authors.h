@@ -43,20 +43,22 @@ class Authors {
   void remove_message(Partition partition, const AuthorKey& author, const std::string& key);
   Result<std::vector<std::string>> messages_of(Partition partition, const AuthorKey& author) const;
 
-  // Counts `delta` messages of an author in a series and an hour. Exact up to kExactAuthors
-  // authors; a set that grows beyond keeps Cut::kAuthors of them and forgets nobody.
+  // Counts `delta` messages of an author in a series and an hour.
   void count(Partition partition, const Series& series, Hour hour, const AuthorKey& author,
              int delta);
-  static constexpr std::size_t kExactAuthors = 256;
 
   struct SetChange {
     Partition partition{};
     Series series;
     Hour hour = 0;
-    std::vector<std::uint64_t> authors;  // at most Cut::kAuthors
+    std::vector<std::uint64_t> authors;  // AuthorSet::named()
+    bool names_changed = true;           // false where the set was a sketch before
+    std::string key;                     // in Space::Authors
+    std::optional<std::string> bytes;    // stored form; none when nobody is left
   };
-  // Puts the changed sets into `batch`; sorted by key. A batch may be flushed several times before
-  // it is written; what was flushed is remembered until `settled`.
+  // Counts in the order of the calls and puts the sets that changed into `batch`; sorted by key. A
+  // batch may be flushed several times before it is written; what was flushed is remembered until
+  // `settled`.
   Result<std::vector<SetChange>> flush_sets(StoreBatch& batch);
   // The stored sets of a partition, from an hour on.
   Result<void> read_sets(Partition partition, Hour from,

@@ -18,7 +18,7 @@
 #include <xxhash.h>
 
 #include "pipeline/core/bytes.h"
-#include "state/cut.h"
+#include "state/author_sets.h"
 
 namespace vigie {
 namespace {
@@ -305,7 +305,7 @@ void book(Partition partition, const LedgerRecord& record, int sign,
     }
     const Hour hour = hour_of_minute(record.event_minute);
     const bool expired = stream_time && counter_expired(Granularity::Hour, hour, *stream_time);
-    if (is_counted_as_mention(record.kind) && !record.own && raises_alerts(series.dimension) &&
+    if (is_counted_as_mention(record.kind) && !record.own && counts_authors(series.dimension) &&
         !expired) {
       authors.count(partition, series, hour, record.author, sign);
     }

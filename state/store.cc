@@ -20,7 +20,7 @@ namespace {
 constexpr std::array<const char*, kSpaces> kFamilies = {"meta",     "log",     "latest", "ledger",
                                                         "counters", "authors", "queues"};
 // Raised when the grammar of any space changes in a way that an older program cannot read.
-constexpr std::string_view kFormat = "1";
+constexpr std::string_view kFormat = "2";
 constexpr std::string_view kFormatKey =
     "\x01"
     "format";

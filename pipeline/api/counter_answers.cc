@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -12,6 +14,7 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr std::string_view kAuthors = "authors";
 constexpr std::int64_t kMinute = 60;
 constexpr std::int64_t kHour = 3600;
 constexpr std::int64_t kDay = 86400;
@@ -40,7 +43,7 @@ Result<std::int64_t> duration_param(const Request& request, std::string_view nam
 
 struct Question {
   Series series;
-  Measure measure = Measure::Mentions;
+  std::optional<Measure> measure = Measure::Mentions;  // none: how many different authors
   Time as_of{};
   Time end{};
   std::int64_t window = kDay;  // seconds
@@ -52,11 +55,14 @@ Result<void> read_series(const Request& request, Question& out) {
   const std::optional<Dimension> dimension =
       parse_dimension(request.param("dimension").value_or("all"));
   if (!dimension) return fail(Code::Invalid, "dimension: unknown");
-  const std::optional<Measure> measure =
-      parse_measure(request.param("measure").value_or("mentions"));
-  if (!measure) return fail(Code::Invalid, "measure: unknown");
+  const std::string_view measure = request.param("measure").value_or("mentions");
+  out.measure = parse_measure(measure);
+  if (!out.measure && measure != kAuthors) return fail(Code::Invalid, "measure: unknown");
+  if (!out.measure && !counts_authors(*dimension)) {
+    return fail(Code::Invalid,
+                "measure: authors are counted for a brand, competitor, theme or campaign");
+  }
   out.series.dimension = *dimension;
-  out.measure = *measure;
   if (*dimension == Dimension::All) {
     if (request.param("id").value_or("all") != "all") {
       return fail(Code::Invalid, "id: dimension all has no other id than all");
@@ -72,8 +78,10 @@ Result<void> read_series(const Request& request, Question& out) {
   return {};
 }
 
-// Minutes serve windows of up to a day while they are kept, hours all others.
+// Minutes serve windows of up to a day while they are kept, hours all others. Authors are known by
+// the hour.
 std::int64_t bucket_seconds(const Question& question) {
+  if (!question.measure) return kHour;
   const bool kept = question.end - seconds(question.window) >= question.as_of - kMinutesKept;
   return question.window <= kDay && kept ? kMinute : kHour;
 }
@@ -128,7 +136,8 @@ Result<Question> read_question(const Service& service, const Request& request) {
   }
   out.bucket = bucket_seconds(out);
   if (out.window < out.bucket) {
-    return fail(Code::Invalid, "window: only hours are kept at that end");
+    return fail(Code::Invalid, out.measure ? "window: only hours are kept at that end"
+                                           : "window: authors are counted by the hour");
   }
   if (const Result<void> chosen = choose_step(request, out); !chosen) {
     return std::unexpected(chosen.error());
@@ -136,42 +145,105 @@ Result<Question> read_question(const Service& service, const Request& request) {
   return out;
 }
 
-}  // namespace
+// What a counter or a number of authors came to in a part of the window.
+struct Point {
+  std::int64_t value = 0;
+  bool estimate = false;
+};
+
+struct Answer {
+  Point total;
+  std::vector<Point> points;
+};
+
+// The whole buckets of a window, and the points they fall into.
+struct Window {
+  std::int32_t first = 0;
+  std::int32_t last = 0;
+  std::int32_t per_point = 1;
+
+  std::size_t points() const {
+    return static_cast<std::size_t>((last - first + per_point) / per_point);
+  }
+  std::size_t point_of(std::int32_t bucket) const {
+    return static_cast<std::size_t>((bucket - first) / per_point);
+  }
+};
 
 // A bucket belongs to the window when it starts in (end - window, end], so the one that is still
 // being filled is in.
+Window window_of(const Question& question) {
+  Window window;
+  window.last = question.bucket == kMinute ? minute_of(question.end) : hour_of(question.end);
+  window.first = window.last - static_cast<std::int32_t>(question.window / question.bucket) + 1;
+  window.per_point = static_cast<std::int32_t>(question.step / question.bucket);
+  return window;
+}
+
+Result<Answer> count(const Service& service, const Question& question, Measure measure) {
+  const Window window = window_of(question);
+  const auto granularity = question.bucket == kMinute ? Granularity::Minute : Granularity::Hour;
+  const auto found =
+      service.parts.counters.series(question.series, granularity, window.first, window.last);
+  if (!found) return std::unexpected(found.error());
+  Answer answer;
+  answer.points.resize(window.points());
+  for (const CounterReader::Bucket& bucket : *found) {
+    const std::int64_t value = bucket.value[static_cast<std::size_t>(measure)];
+    answer.total.value += value;
+    answer.points[window.point_of(bucket.bucket)].value += value;
+  }
+  return answer;
+}
+
+// An author who wrote in several hours is one.
+Result<Answer> count_authors(const Service& service, const Question& question) {
+  const Window window = window_of(question);
+  AuthorUnion all;
+  std::vector<AuthorUnion> unions(window.points());
+  auto read = service.parts.author_sets.series(question.series, window.first, window.last,
+                                               [&](Hour hour, const AuthorSet& set) {
+                                                 all.add(set);
+                                                 unions[window.point_of(hour)].add(set);
+                                               });
+  if (!read) return std::unexpected(std::move(read.error()));
+  const auto point_of = [](const AuthorUnion& one) {
+    const AuthorCount size = one.size();
+    return Point{size.authors, size.estimate};
+  };
+  Answer answer;
+  answer.total = point_of(all);
+  for (const AuthorUnion& one : unions) answer.points.push_back(point_of(one));
+  return answer;
+}
+
+}  // namespace
+
 Response answer_counters(const Service& service, const Principal&, const Request& request) {
   const Result<Question> question = read_question(service, request);
   if (!question) return problem(question.error());
-  const bool minutes = question->bucket == kMinute;
-  const std::int32_t last = minutes ? minute_of(question->end) : hour_of(question->end);
-  const auto buckets = static_cast<std::int32_t>(question->window / question->bucket);
-  const std::int32_t first = last - buckets + 1;
-  const auto found = service.parts.counters.series(
-      question->series, minutes ? Granularity::Minute : Granularity::Hour, first, last);
-  if (!found) return problem(found.error());
-
-  const auto per_point = static_cast<std::int32_t>(question->step / question->bucket);
-  std::vector<std::int64_t> points(static_cast<std::size_t>((buckets + per_point - 1) / per_point));
-  std::int64_t total = 0;
-  for (const CounterReader::Bucket& bucket : *found) {
-    const std::int64_t value = bucket.value[static_cast<std::size_t>(question->measure)];
-    total += value;
-    points[static_cast<std::size_t>((bucket.bucket - first) / per_point)] += value;
-  }
+  const Result<Answer> answer = question->measure ? count(service, *question, *question->measure)
+                                                  : count_authors(service, *question);
+  if (!answer) return problem(answer.error());
 
   Response response;
   JsonWriter json(response.body);
   json.begin_object().field("as_of", format_time(question->as_of));
   json.field("dimension", name(question->series.dimension)).field("id", question->series.id);
-  json.field("measure", name(question->measure)).field("end", format_time(question->end));
+  json.field("measure", question->measure ? name(*question->measure) : kAuthors);
+  json.field("end", format_time(question->end));
   json.field("window_seconds", question->window).field("bucket_seconds", question->bucket);
-  json.field("step_seconds", question->step).field("total", total);
+  json.field("step_seconds", question->step).field("total", answer->total.value);
+  json.field("estimate", answer->total.estimate);
   json.key("points").begin_array();
-  const Time start = minutes ? start_of_minute(first) : start_of_hour(first);
-  for (std::size_t i = 0; i < points.size(); ++i) {
+  const std::int32_t first = window_of(*question).first;
+  const Time start = question->bucket == kMinute ? start_of_minute(first) : start_of_hour(first);
+  for (std::size_t i = 0; i < answer->points.size(); ++i) {
+    const Point& point = answer->points[i];
     const Time at = start + seconds(question->step) * static_cast<std::int64_t>(i);
-    json.begin_object().field("start", format_time(at)).field("value", points[i]).end_object();
+    json.begin_object().field("start", format_time(at)).field("value", point.value);
+    if (point.estimate) json.field("estimate", true);
+    json.end_object();
   }
   json.end_array().end_object();
   return response;

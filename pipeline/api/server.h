@@ -15,6 +15,7 @@
 #include "pipeline/core/mention.h"
 #include "rules/explain.h"
 #include "rules/rule_set.h"
+#include "state/author_sets.h"
 #include "state/counters.h"
 #include "state/feed.h"
 #include "state/queues.h"
@@ -108,6 +109,7 @@ struct ApiParts {
   Feed& community;
   Feed& alerts;
   const CounterReader& counters;
+  const AuthorSetReader& author_sets;
   prometheus::Registry& registry;
   Clock clock;
   // Stream time of what is served, for `as_of`.

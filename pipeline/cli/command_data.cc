@@ -82,19 +82,20 @@ Exit counters(const CountersCommand& command) {
   options.read_only = true;
   auto store = Store::open(config->data_dir / (kafka ? "view" : "state"), options);
   if (!store) return report(store.error());
-  const CounterReader reader(**store, 65'535);
+  constexpr std::int32_t kAnyPartition = 65'535;
+  const CounterReader reader(**store, kAnyPartition);
+  const AuthorSetReader authors(**store, kAnyPartition);
   std::string line;
   const std::optional<Dimension> wanted = parse_dimension(command.dimension);
   if (!command.dump && !wanted) {
     return report(wrong(fmt::format("--dimension: unknown \"{}\"", command.dimension)));
   }
-  auto dumped = reader.dump(std::nullopt, [&](Dimension dimension, std::string_view id,
-                                              Measure measure, Hour hour, std::int64_t value) {
-    const bool asked =
-        command.dump || (dimension == *wanted && (command.id.empty() || id == command.id));
+  auto dumped = dump_counts(reader, authors, std::nullopt, [&](const CountLine& count) {
+    const bool asked = command.dump || (count.dimension == *wanted &&
+                                        (command.id.empty() || count.id == command.id));
     if (!asked) return;
     line.clear();
-    append_counter_line(line, dimension, id, measure, hour, value);
+    append_count(line, count);
     line += '\n';
     std::fwrite(line.data(), 1, line.size(), stdout);
   });

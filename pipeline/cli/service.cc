@@ -253,6 +253,7 @@ Result<void> Service::Impl::start_api() {
                  .community = view->community(),
                  .alerts = view->alert_feed(),
                  .counters = view->counters(),
+                 .author_sets = view->author_sets(),
                  .registry = registry};
   parts.clock = system_clock();
   parts.as_of = [this] { return view->as_of(); };

@@ -83,10 +83,9 @@ Result<void> write_counters(const View& view, const std::filesystem::path& direc
   std::ofstream stream(directory / "counters.ndjson", std::ios::binary | std::ios::trunc);
   std::string line;
   auto dumped =
-      view.counters().dump(stream_time, [&](Dimension dimension, std::string_view id,
-                                            Measure measure, Hour hour, std::int64_t value) {
+      dump_counts(view.counters(), view.author_sets(), stream_time, [&](const CountLine& count) {
         line.clear();
-        append_counter_line(line, dimension, id, measure, hour, value);
+        append_count(line, count);
         stream << line << '\n';
       });
   if (!dumped) return dumped;
@@ -146,12 +145,13 @@ struct Stations {
 
 }  // namespace
 
-void append_counter_line(std::string& out, Dimension dimension, std::string_view id,
-                         Measure measure, Hour hour, std::int64_t value) {
+void append_count(std::string& out, const CountLine& count) {
   JsonWriter json(out);
-  json.begin_object().field("dimension", name(dimension)).field("id", id);
-  json.field("measure", name(measure)).field("hour", format_time(start_of_hour(hour)));
-  json.field("value", value).end_object();
+  json.begin_object().field("dimension", name(count.dimension)).field("id", count.id);
+  json.field("measure", count.measure).field("hour", format_time(start_of_hour(count.hour)));
+  json.field("value", count.value);
+  if (count.estimate) json.field("estimate", true);
+  json.end_object();
 }
 
 Result<ReplaySummary> run_replay(ReplayRun run) {

@@ -14,7 +14,7 @@
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
 #include "rules/rule_set.h"
-#include "state/counters.h"
+#include "state/count_dump.h"
 
 namespace vigie {
 
@@ -43,8 +43,7 @@ struct ReplaySummary {
 };
 
 // One line of a counter dump, without its end: {"dimension","id","measure","hour","value"}.
-void append_counter_line(std::string& out, Dimension dimension, std::string_view id,
-                         Measure measure, Hour hour, std::int64_t value);
+void append_count(std::string& out, const CountLine& count);
 
 // The whole pipeline over an input that ends: one partition, one worker, input order, no ticks, one
 // thread. The same input and rules give the same bytes.

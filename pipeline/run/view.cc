@@ -50,6 +50,7 @@ struct View::Impl {
   ViewOptions options;
   std::unique_ptr<Queues> queues;
   CounterReader counters;
+  AuthorSetReader author_sets;
   AlertBook alerts;
   Feed social;
   Feed community;
@@ -73,6 +74,7 @@ struct View::Impl {
         store(s),
         options(std::move(o)),
         counters(s, l.partitions(Topic::Mentions)),
+        author_sets(s, l.partitions(Topic::Mentions)),
         social(options.feed_capacity),
         community(options.feed_capacity),
         alert_feed(options.feed_capacity),
@@ -230,10 +232,13 @@ void View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
     if (part && !part->more) advance(start_of_minute(part->cut.minute + 1));
     return;
   }
+  const bool is_set = record.key.starts_with(kAuthorSetRecord);
+  const Space space = is_set ? Space::Authors : Space::Counters;
+  const std::string_view key = std::string_view(record.key).substr(is_set ? 1 : 0);
   if (record.value) {
-    batch.put(Space::Counters, record.key, *record.value);
+    batch.put(space, key, *record.value);
   } else {
-    batch.erase(Space::Counters, record.key);
+    batch.erase(space, key);
   }
 }
 
@@ -280,6 +285,9 @@ const Queues& View::queues() const {
 }
 const CounterReader& View::counters() const {
   return impl_->counters;
+}
+const AuthorSetReader& View::author_sets() const {
+  return impl_->author_sets;
 }
 const AlertBook& View::alerts() const {
   return impl_->alerts;

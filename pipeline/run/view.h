@@ -12,6 +12,7 @@
 #include "pipeline/alerts/alert_book.h"
 #include "pipeline/core/clock.h"
 #include "pipeline/log/event_log.h"
+#include "state/author_sets.h"
 #include "state/counters.h"
 #include "state/feed.h"
 #include "state/queues.h"
@@ -44,6 +45,7 @@ class View {
 
   const Queues& queues() const;
   const CounterReader& counters() const;
+  const AuthorSetReader& author_sets() const;
   const AlertBook& alerts() const;
   Feed& social();
   Feed& community();

@@ -15,6 +15,7 @@
 #include "pipeline/core/bytes.h"
 #include "pipeline/run/records.h"
 #include "pipeline/run/rule_cost_board.h"
+#include "state/author_sets.h"
 #include "state/cut.h"
 
 namespace vigie {
@@ -430,7 +431,16 @@ Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>
 Result<void> Worker::Impl::count_authors(Effects& effects) {
   auto sets = authors.flush_sets(effects.state);
   if (!sets) return std::unexpected(std::move(sets.error()));
-  for (const Authors::SetChange& change : *sets) owned.at(change.partition).cut.changed(change);
+  for (Authors::SetChange& change : *sets) {
+    if (change.names_changed) owned.at(change.partition).cut.changed(change);
+    if (!options.log_is_remote) continue;
+    Record record;
+    record.topic = Topic::Counters;
+    record.partition = change.partition;
+    record.key = kAuthorSetRecord + change.key;
+    record.value = std::move(change.bytes);
+    effects.outputs.push_back(std::move(record));
+  }
   return {};
 }
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import RULES, SAMPLES, counters, equal, recount, scratch
+from service import Estimate, RULES, SAMPLES, counters, equal, recount, scratch
 
 FILES = ["tagged", "queue.social", "queue.community", "alerts", "deadletter", "counters", "items"]
 
@@ -27,6 +27,7 @@ def check(vigie, what, source, directory, *options):
         assert filecmp.cmp(*pair, shallow=False), f"{what}: {name} differs between two runs"
     print(f"ok   {what}: the same bytes twice")
     equal(what, first, counters(recount("--input", source, *options)))
+    return first
 
 
 def main():
@@ -52,6 +53,14 @@ def main():
         with open(shuffled, "w", encoding="utf-8") as out:
             out.writelines(line for _, line in sorted(placed))
         check(vigie, f"shuffled and repeated (seed {seed})", shuffled, directory)
+
+        busy = os.path.join(directory, "busy.ndjson")
+        subprocess.run([vigie, "generate", "--seed", "12", "--rate", "6", "--duration", "30m",
+                        "--start", "2026-06-03T06:00:00Z", "--out", busy], check=True)
+        found = check(vigie, "generated, hours of many authors", busy, directory)
+        estimates = [value for value in found.values() if isinstance(value, Estimate)]
+        assert estimates, "no hour had more authors than can be listed"
+        print(f"ok   {len(estimates)} numbers of authors are estimates, and near the exact ones")
 
         real = os.path.join(SAMPLES, "mentions.ndjson")
         if os.path.exists(real):

@@ -30,6 +30,8 @@ UNKNOWN_KEPT = DAY
 JOURNAL = 32
 DIMENSIONS = ("all", "network", "brand", "competitor", "theme", "campaign", "queue", "kind")
 LONG_DIMENSIONS = ("brand", "theme", "campaign", "network")
+AUTHOR_DIMENSIONS = ("brand", "competitor", "theme", "campaign")
+EXACT_AUTHORS = 256  # what has ever more of them in an hour is counted by a sketch from then on
 COUNTS = ("likes", "replies", "shares", "views", "clicks")
 NOT_CONTENT = ("op", "version", "engagement", "seen_at", "connector", "v")
 FIELDS = ("network", "id", "op", "kind", "conversation_id", "in_reply_to", "in_reply_to_author",
@@ -65,7 +67,7 @@ class Record:
 
     __slots__ = ("network", "kind", "author", "version", "content", "minute", "late", "late_unmatched",
                  "full", "verdict", "is_new", "hidden", "author_hidden", "snapshot", "snapshot_at",
-                 "journal", "booked", "touched")
+                 "journal", "booked", "wrote", "touched")
 
     def __init__(self, network):
         self.network = network
@@ -78,6 +80,7 @@ class Record:
         self.snapshot_at = None
         self.journal = []  # [minute, {measure: difference}], in the order of minutes
         self.booked = {}   # what the counters hold of it: (dimension, id, measure, hour) -> number
+        self.wrote = []    # in which (dimension, id, hour) its author counts by it
         self.touched = 0
 
 
@@ -102,6 +105,8 @@ class Recount:
         self.keep = keep
         self.dimensions = set(dimensions)
         self.counters = collections.Counter()
+        self.authors = collections.defaultdict(collections.Counter)  # of an hour: messages by author
+        self.sketched = set()
         self.routes = collections.Counter()
         self.ops = collections.Counter()
         self.records = {}
@@ -229,6 +234,7 @@ class Recount:
         author = (mention["network"], mention["author"]["id"])
         new = record.is_new if record.is_new is not None else author not in self.known_authors
         record.verdict = self.last_verdict = self.rules.judge(mention, event, lambda: new)
+        record.author = author
         record.kind = mention["kind"]
         if record.verdict.kept:
             if not record.full:
@@ -281,10 +287,23 @@ class Recount:
                 booked[series[0], series[1], measure, minute // 60] += number
         record.booked = {k: v for k, v in booked.items() if v}
         self.counters.update(record.booked)
+        for dimension, name, measure, hour in record.booked:
+            if measure == "mentions" and dimension in AUTHOR_DIMENSIONS:
+                writers = self.authors[dimension, name, hour]
+                writers[record.author] += 1
+                record.wrote.append((dimension, name, hour, record.author))
+                if len(writers) > EXACT_AUTHORS:
+                    self.sketched.add((dimension, name, hour))
 
     def unbook(self, record):
         self.counters.subtract(record.booked)
         record.booked = {}
+        for dimension, name, hour, author in record.wrote:
+            writers = self.authors[dimension, name, hour]
+            writers[author] -= 1
+            if not writers[author]:
+                del writers[author]
+        record.wrote = []
 
     def series(self, record):
         verdict = record.verdict
@@ -321,14 +340,22 @@ class Recount:
 
     # The lines of the dump, sorted.
     def lines(self):
-        for (dimension, name, measure, hour), value in sorted(self.counters.items()):
+        numbers = dict(self.counters)
+        for (dimension, name, hour), writers in self.authors.items():
+            numbers[dimension, name, "authors", hour] = len(writers)
+        for (dimension, name, measure, hour), value in sorted(numbers.items()):
             if not value:
                 continue
-            kept = 16 * 7 * DAY if dimension in LONG_DIMENSIONS else LATE
+            kept = LATE
+            if dimension in LONG_DIMENSIONS and measure != "authors":
+                kept = 16 * 7 * DAY
             if not self.keep and self.stream_time - hour * HOUR > kept:
                 continue
-            yield {"dimension": dimension, "id": name, "measure": measure,
-                   "hour": format_hour(hour), "value": value}
+            line = {"dimension": dimension, "id": name, "measure": measure,
+                    "hour": format_hour(hour), "value": value}
+            if measure == "authors" and (dimension, name, hour) in self.sketched:
+                line["estimate"] = True
+            yield line
 
 
 def add(total, more):

@@ -1,4 +1,5 @@
 vigie_test(state
-  SOURCES unit/state/authors_test.cc unit/state/counters_test.cc unit/state/cut_test.cc
-    unit/state/ledger_test.cc unit/state/store_test.cc
+  SOURCES unit/state/author_sets_test.cc unit/state/authors_test.cc
+    unit/state/count_dump_test.cc unit/state/counters_test.cc unit/state/cut_test.cc
+    unit/state/hyperloglog_test.cc unit/state/ledger_test.cc unit/state/store_test.cc
   DEPS vigie::state)

@@ -92,7 +92,7 @@ TEST(Authors, AnIndexRowGoesInTheWeekAfterItsMessageExpires) {
   EXPECT_TRUE(row_expired(*store, start_of_minute(13 * kWeek)));
 }
 
-TEST(AuthorSets, AreReadBackFromAnHourOn) {
+TEST(AuthorsOfAnHour, AreReadBackFromAnHourOn) {
   ScratchStore store;
   Authors authors(*store);
   const Series theme{Dimension::Theme, "t"};
@@ -112,7 +112,7 @@ TEST(AuthorSets, AreReadBackFromAnHourOn) {
   EXPECT_EQ(sets[0].authors.size(), 2U);
 }
 
-TEST(AuthorSets, TakeBackWhatTheyCounted) {
+TEST(AuthorsOfAnHour, TakeBackWhatTheyCounted) {
   ScratchStore store;
   Authors authors(*store);
   const Series theme{Dimension::Theme, "t"};
@@ -131,7 +131,7 @@ TEST(AuthorSets, TakeBackWhatTheyCounted) {
   EXPECT_EQ((*changes)[0].authors.size(), 1U);
 }
 
-TEST(AuthorSets, AddUpOverFlushesBeforeTheWrite) {
+TEST(AuthorsOfAnHour, AddUpOverFlushesBeforeTheWrite) {
   ScratchStore store;
   Authors authors(*store);
   StoreBatch batch;
@@ -145,7 +145,7 @@ TEST(AuthorSets, AddUpOverFlushesBeforeTheWrite) {
   EXPECT_EQ((*changes)[0].authors.size(), 2U);
 }
 
-TEST(AuthorSets, StayBounded) {
+TEST(AuthorsOfAnHour, StayBoundedAndTellNoMoreNames) {
   ScratchStore store;
   Authors authors(*store);
   for (int i = 0; i < 400; ++i) {
@@ -158,7 +158,14 @@ TEST(AuthorSets, StayBounded) {
 
   ASSERT_TRUE(changes);
   EXPECT_EQ((*changes)[0].authors.size(), Cut::kAuthors);
-  EXPECT_LT(batch.bytes(), 1000U);
+  EXPECT_TRUE((*changes)[0].names_changed);
+  EXPECT_LT(batch.bytes(), 6000U);
+
+  authors.count(Partition{0}, {Dimension::Theme, "t"}, 5, author(9, 200), 1);
+  const auto more = authors.flush_sets(batch);
+  ASSERT_TRUE(more);
+  ASSERT_EQ(more->size(), 1U);
+  EXPECT_FALSE((*more)[0].names_changed);
 }
 
 }  // namespace

@@ -124,10 +124,12 @@ class ApiTest : public testing::Test {
     store_ = *Store::open(directory_, StoreOptions{});
     queues_ = *Queues::open(*store_);
     counters_ = std::make_unique<CounterReader>(*store_, 1);
+    author_sets_ = std::make_unique<AuthorSetReader>(*store_, 1);
     options_.port = 0;
   }
   ~ApiTest() override {
     server_.reset();
+    author_sets_.reset();
     counters_.reset();
     queues_.reset();
     store_.reset();
@@ -140,6 +142,7 @@ class ApiTest : public testing::Test {
                     .community = community_,
                     .alerts = alerts_,
                     .counters = *counters_,
+                    .author_sets = *author_sets_,
                     .registry = registry_,
                     .clock = [this] { return now_; },
                     .as_of = [this] { return now_; },
@@ -210,6 +213,7 @@ class ApiTest : public testing::Test {
   std::filesystem::path directory_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Queues> queues_;
+  std::unique_ptr<AuthorSetReader> author_sets_;
   std::unique_ptr<CounterReader> counters_;
   Feed social_{4};
   Feed community_{4};

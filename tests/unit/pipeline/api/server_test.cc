@@ -1,7 +1,10 @@
+#include <random>
+
 #include <gmock/gmock.h>
 #include <simdjson.h>
 
 #include "pipeline/api/routes.h"
+#include "state/authors.h"
 #include "state/counters.h"
 #include "tests/unit/pipeline/api/api_fixture.h"
 
@@ -170,28 +173,31 @@ TEST_F(ApiTest, WithoutTokensServesOnlyLoopbackNames) {
 
 TEST_F(ApiTest, TellsWhatIsWrongWithARequest) {
   start();
-  for (const auto& [target, status] : {std::pair{"/nothing", 404},
-                                       {"/api/v1/queues/other/items", 404},
-                                       {"/api/v1/items/", 404},
-                                       {"/api/v1/queues/social/items?limit=0", 400},
-                                       {"/api/v1/queues/social/items?limit=x", 400},
-                                       {"/api/v1/queues/social/items?after=zz", 400},
-                                       {"/api/v1/queues/social/items?state=x", 400},
-                                       {"/api/v1/queues/social/items?colour=red", 400},
-                                       {"/healthz?a=%zz", 400},
-                                       {"/api/v1/items/%ff", 400},
-                                       {"/api/v1/queues/social/stream?after=x", 400},
-                                       {"/api/v1/queues/social/items?limit=1&limit=2", 400},
-                                       {"/api/v1/counters?dimension=moon", 400},
-                                       {"/api/v1/counters?measure=x", 400},
-                                       {"/api/v1/counters?dimension=theme", 400},
-                                       {"/api/v1/counters?window=99d", 400},
-                                       {"/api/v1/counters?window=1", 400},
-                                       {"/api/v1/counters?window=99999999999999999999h", 400},
-                                       {"/api/v1/counters?end=now", 400},
-                                       {"/api/v1/counters?end=9999-12-31T23:59:59Z", 400},
-                                       {"/api/v1/counters?window=7d&step=5m", 400},
-                                       {"/api/v1/rules", 503}}) {
+  for (const auto& [target, status] :
+       {std::pair{"/nothing", 404},
+        {"/api/v1/queues/other/items", 404},
+        {"/api/v1/items/", 404},
+        {"/api/v1/queues/social/items?limit=0", 400},
+        {"/api/v1/queues/social/items?limit=x", 400},
+        {"/api/v1/queues/social/items?after=zz", 400},
+        {"/api/v1/queues/social/items?state=x", 400},
+        {"/api/v1/queues/social/items?colour=red", 400},
+        {"/healthz?a=%zz", 400},
+        {"/api/v1/items/%ff", 400},
+        {"/api/v1/queues/social/stream?after=x", 400},
+        {"/api/v1/queues/social/items?limit=1&limit=2", 400},
+        {"/api/v1/counters?dimension=moon", 400},
+        {"/api/v1/counters?measure=authors", 400},
+        {"/api/v1/counters?dimension=theme&id=t&measure=authors&window=30m", 400},
+        {"/api/v1/counters?measure=x", 400},
+        {"/api/v1/counters?dimension=theme", 400},
+        {"/api/v1/counters?window=99d", 400},
+        {"/api/v1/counters?window=1", 400},
+        {"/api/v1/counters?window=99999999999999999999h", 400},
+        {"/api/v1/counters?end=now", 400},
+        {"/api/v1/counters?end=9999-12-31T23:59:59Z", 400},
+        {"/api/v1/counters?window=7d&step=5m", 400},
+        {"/api/v1/rules", 503}}) {
     const Answer answer = get(target);
     EXPECT_EQ(answer.status, status) << target;
     EXPECT_THAT(answer.header, HasSubstr("application/problem+json")) << target;
@@ -288,11 +294,47 @@ TEST_F(ApiTest, SumsWholeBucketsOfAWindow) {
   const Answer hour = get("/api/v1/counters?window=1h&step=30m");
   const Answer week = get("/api/v1/counters?window=7d");
 
-  EXPECT_THAT(hour.body, HasSubstr(R"("bucket_seconds":60,"step_seconds":1800,"total":7,"points":)"
-                                   R"([{"start":"2026-06-01T09:01:00Z","value":3},)"
-                                   R"({"start":"2026-06-01T09:31:00Z","value":4}])"));
+  EXPECT_THAT(
+      hour.body,
+      HasSubstr(R"("bucket_seconds":60,"step_seconds":1800,"total":7,"estimate":false,"points":)"
+                R"([{"start":"2026-06-01T09:01:00Z","value":3},)"
+                R"({"start":"2026-06-01T09:31:00Z","value":4}])"));
   EXPECT_THAT(hour.body, HasSubstr(R"("as_of":"2026-06-01T10:00:30Z")"));
   EXPECT_THAT(week.body, HasSubstr(R"("bucket_seconds":3600,"step_seconds":3600,"total":107)"));
+}
+
+TEST_F(ApiTest, CountsAnAuthorOfSeveralHoursOnce) {
+  Authors authors(*store_);
+  const Hour last = hour_of(now_);
+  const auto wrote = [&](const char* theme, Hour hour, std::uint64_t number) {
+    AuthorKey key{};
+    std::mt19937_64 spread(number);
+    for (std::uint8_t& byte : key) byte = static_cast<std::uint8_t>(spread());
+    authors.count(Partition{0}, {Dimension::Theme, theme}, hour, key, 1);
+  };
+  wrote("late", last - 24, 9);  // before the window
+  wrote("late", last - 2, 1);
+  wrote("late", last - 2, 2);
+  wrote("late", last, 1);
+  for (std::uint64_t i = 0; i < 300; ++i) wrote("large", last, i);
+  StoreBatch batch;
+  ASSERT_TRUE(authors.flush_sets(batch));
+  ASSERT_TRUE(store_->write(batch, Durability::Buffered));
+  start();
+
+  const Answer late = get("/api/v1/counters?dimension=theme&id=late&measure=authors&window=3h");
+  const Answer large = get("/api/v1/counters?dimension=theme&id=large&measure=authors&window=2h");
+  const Answer none = get("/api/v1/counters?dimension=theme&id=none&measure=authors&window=1h");
+
+  EXPECT_THAT(late.body, HasSubstr(R"("measure":"authors","end":"2026-06-01T10:00:30Z",)"
+                                   R"("window_seconds":10800,"bucket_seconds":3600,)"
+                                   R"("step_seconds":3600,"total":2,"estimate":false,"points":)"
+                                   R"([{"start":"2026-06-01T08:00:00Z","value":2},)"
+                                   R"({"start":"2026-06-01T09:00:00Z","value":0},)"
+                                   R"({"start":"2026-06-01T10:00:00Z","value":1}])"));
+  EXPECT_THAT(large.body, HasSubstr(R"("estimate":true,"points":)"));
+  EXPECT_THAT(large.body, HasSubstr(R"("estimate":true}])"));
+  EXPECT_THAT(none.body, HasSubstr(R"("total":0,"estimate":false)"));
 }
 
 TEST_F(ApiTest, ListsFiringAlerts) {

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/core/clock.h"
+#include "pipeline/core/error.h"
+#include "pipeline/core/ids.h"
+#include "state/counters.h"
+#include "state/hyperloglog.h"
+#include "state/store.h"
+
+namespace vigie {
+
+// How many different authors.
+struct AuthorCount {
+  std::int64_t authors = 0;
+  bool estimate = false;  // by a sketch, else exact
+  friend bool operator==(const AuthorCount&, const AuthorCount&) = default;
+};
+
+// Who wrote in one hour of a series, by the first eight bytes of their author keys. Exact, and able
+// to take back, up to kExact authors; from the message on that brings one more it is a sketch,
+// which takes nothing back.
+class AuthorSet {
+ public:
+  static constexpr std::size_t kExact = 256;
+  // How many of the authors of a sketch are still known by name.
+  static constexpr std::size_t kNamed = 64;
+
+  // `delta` messages of an author. True when what is stored has changed.
+  bool count(std::uint64_t author, std::int64_t delta);
+
+  bool empty() const { return messages_.empty(); }
+  bool is_sketch() const { return sketch_ != nullptr; }
+  AuthorCount size() const;
+  // The authors, ascending, at most kNamed: always the same ones of a sketch.
+  std::vector<std::uint64_t> named() const;
+
+  std::string encode() const;
+  static std::optional<AuthorSet> decode(std::string_view bytes);
+
+ private:
+  friend class AuthorUnion;
+
+  std::map<std::uint64_t, std::int64_t> messages_;  // by author; of a sketch those that it names
+  std::unique_ptr<HyperLogLog> sketch_;             // null as long as the set is exact
+};
+
+// The authors of several sets together: exact while all of them are and the union has at most
+// AuthorSet::kExact.
+class AuthorUnion {
+ public:
+  void add(const AuthorSet& set);
+  AuthorCount size() const;
+
+ private:
+  std::vector<std::uint64_t> authors_;  // sorted, as long as there is no sketch
+  std::unique_ptr<HyperLogLog> sketch_;
+};
+
+// Where a set stands in Space::Authors.
+std::string author_set_key(Partition partition, const Series& series, Hour hour);
+struct AuthorSetKey {
+  Partition partition{};
+  Series series;
+  Hour hour = 0;
+};
+// Nothing when the key is of another form.
+std::optional<AuthorSetKey> parse_author_set_key(std::string_view key);
+// What the key of a `counters` record begins with that tells views of a set; the set's own follows.
+// No counter's begins so.
+constexpr char kAuthorSetRecord = '\x02';
+// What all sets of a partition begin with.
+std::string author_sets_of(Partition partition);
+
+// Which dimensions count their authors.
+constexpr bool counts_authors(Dimension dimension) {
+  return dimension == Dimension::Brand || dimension == Dimension::Competitor ||
+         dimension == Dimension::Theme || dimension == Dimension::Campaign;
+}
+
+// Reads the sets of all partitions of a store. Any thread.
+class AuthorSetReader {
+ public:
+  AuthorSetReader(const Store& store, std::int32_t partitions);
+
+  // The sets of a series from hour `first` to `last`, both included: one partition's after the
+  // other's, each in the order of hours.
+  Result<void> series(const Series& series, Hour first, Hour last,
+                      const std::function<void(Hour, const AuthorSet&)>& visit) const;
+
+  // Every hour that is kept at `stream_time` (all, when it is empty), in the order of (dimension
+  // name, id, hour), over all partitions.
+  Result<void> dump(std::optional<Time> stream_time,
+                    const std::function<void(const Series&, Hour, AuthorCount)>& visit) const;
+
+ private:
+  const Store& store_;
+  std::int32_t partitions_;
+};
+
+}  // namespace vigie

@@ -37,7 +37,7 @@ struct Explanation {
   // From the top to the first that holds, or all where none does; then the route that was asked
   // for, where it stands below. Of more than kMaxExplained the last ones.
   std::vector<RuleExplanation> routes;
-  std::size_t more_routes = 0;  // above them, that do not hold
+  std::size_t more_routes = 0;  // left out, above those; they do not hold
   // Why the mention cannot be queued whatever the routes say; empty where it can.
   std::string not_queued;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <span>
 #include <utility>
 #include <vector>
@@ -63,47 +64,66 @@ std::string doubt_about_network(std::string_view value) {
   return did_you_mean("network that we know", value, near);
 }
 
-// The code of what is called so in English, or empty. `show` writes the name of a code.
-template <class Show>
-std::string code_of(std::string_view name, const char* const* codes, const Show& show) {
+// Codes by what they stand for in English, folded. `tell` gives the names of one code.
+template <class Tell>
+std::map<std::string, std::string> codes_by_name(const char* const* codes, const Tell& tell) {
+  std::map<std::string, std::string> out;
   for (; *codes != nullptr; ++codes) {
-    icu::UnicodeString shown;
-    show(*codes, shown);
-    std::string utf8;
-    shown.toUTF8String(utf8);
-    if (fold(utf8) == name) return *codes;
+    tell(*codes, [&](const icu::UnicodeString& name) {
+      std::string utf8;
+      out.emplace(fold(name.toUTF8String(utf8)), *codes);
+    });
   }
-  return {};
+  return out;
+}
+
+const std::map<std::string, std::string>& languages_by_name() {
+  static const auto kLanguages =
+      codes_by_name(uloc_getISOLanguages(), [](const char* code, const auto& add) {
+        icu::UnicodeString name;
+        add(icu::Locale(code).getDisplayLanguage(icu::Locale::getEnglish(), name));
+      });
+  return kLanguages;
+}
+
+// Names and codes of three letters.
+const std::map<std::string, std::string>& countries_by_name() {
+  static const auto kCountries =
+      codes_by_name(uloc_getISOCountries(), [](const char* code, const auto& add) {
+        const icu::Locale country("", code);
+        icu::UnicodeString name;
+        add(country.getDisplayCountry(icu::Locale::getEnglish(), name));
+        add(icu::UnicodeString(country.getISO3Country()));
+      });
+  return kCountries;
+}
+
+std::string_view code_of(const std::map<std::string, std::string>& codes, const std::string& name) {
+  const auto found = codes.find(name);
+  return found == codes.end() ? std::string_view() : found->second;
 }
 
 std::string doubt_about_language(std::string_view value) {
   const std::string folded = fold(value);
   const std::string language = folded.substr(0, folded.find('-'));
-  // X says qme and the like of what has no language, and of others und and zxx.
-  const bool is_private = language.size() == 3 && language[0] == 'q';
-  if (is_private || language == "und" || language == "zxx") return {};
+  // Of three letters there are thousands, and X has some of its own; CLD2 still says bh.
+  if (language.size() == 3 || language == "bh") return {};
   if (std::strlen(uloc_getISO3Language(language.c_str())) > 0) return {};
-  std::string near(find(kCountriesForLanguages, language));
-  if (near.empty()) {
-    near = code_of(language, uloc_getISOLanguages(), [](const char* code, icu::UnicodeString& out) {
-      icu::Locale(code).getDisplayLanguage(icu::Locale::getEnglish(), out);
-    });
-  }
+  std::string_view near = find(kCountriesForLanguages, language);
+  if (near.empty()) near = code_of(languages_by_name(), language);
   return did_you_mean("language", value, near);
 }
 
 std::string doubt_about_country(std::string_view value) {
   const std::string folded = fold(value);
-  const char* const* codes = uloc_getISOCountries();
   if (folded.size() == 2) {
-    for (const char* const* code = codes; *code != nullptr; ++code) {
-      if (fold(*code) == folded) return {};
-    }
+    static const auto kCodes =
+        codes_by_name(uloc_getISOCountries(),
+                      [](const char* code, const auto& add) { add(icu::UnicodeString(code)); });
+    if (kCodes.contains(folded)) return {};
     return did_you_mean("country", value, folded == "uk" ? "GB" : "");
   }
-  const std::string near = code_of(folded, codes, [](const char* code, icu::UnicodeString& out) {
-    icu::Locale("", code).getDisplayCountry(icu::Locale::getEnglish(), out);
-  });
+  const std::string_view near = code_of(countries_by_name(), folded);
   return near.empty() ? std::string() : did_you_mean("country code", value, near);
 }
 

@@ -1,7 +1,10 @@
 // Space::Authors, beside what authors.cc keeps there, with the encodings of bytes.h:
-//   key    = 0x01 's' partition:u16 dimension:u8 id:text hour:u32      ; hour with its sign bit
-//   turned exact  = 0x02 0x00 count:varint (author:u64 messages:varint)* sketch = 0x02 0x01
-//   count:varint author:u64* hyperloglog            ; the authors it names
+//   key    = 0x01 's' partition:u16 dimension:u8 id:text hour:u32   ; hour with its sign bit turned
+//   exact  = 0x02 0x00 count:varint (author:u64 messages:varint)*
+//   sketch = 0x02 0x01 count:varint author:u64* hyperloglog         ; the authors it names
+// Of before there were sketches, read and no longer written:
+//   exact  = 0x01 0x00 count:varint (author:u64 messages:varint)*
+//   named  = 0x01 0x01 count:varint (author:u64 messages:varint)*   ; a sketch of those it names
 #include "state/author_sets.h"
 
 #include <algorithm>
@@ -16,6 +19,7 @@ namespace {
 
 constexpr char kKeyVersion = '\x01';
 constexpr char kValueVersion = '\x02';
+constexpr char kVersionWithoutSketches = '\x01';
 constexpr char kSets = 's';
 
 std::string series_prefix(Partition partition, const Series& series) {
@@ -79,17 +83,22 @@ std::string AuthorSet::encode() const {
 std::optional<AuthorSet> AuthorSet::decode(std::string_view bytes) {
   ByteReader in(bytes);
   AuthorSet set;
-  if (in.fixed<char>() != kValueVersion) return std::nullopt;
+  const char version = in.fixed<char>();
+  if (version != kValueVersion && version != kVersionWithoutSketches) return std::nullopt;
   const auto form = in.fixed<std::uint8_t>();
   if (form > 1) return std::nullopt;
   const std::uint64_t count = in.varint();
   if (count > kExact) return std::nullopt;
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     const auto author = in.fixed<std::uint64_t>();
-    const std::uint64_t messages = form == 0 ? in.varint() : 1;
+    const bool has_messages = form == 0 || version == kVersionWithoutSketches;
+    const std::uint64_t messages = has_messages ? in.varint() : 1;
     set.messages_[author] = static_cast<std::int64_t>(messages);
   }
-  if (form == 1) {
+  if (form == 1 && version == kVersionWithoutSketches) {
+    set.sketch_ = std::make_unique<HyperLogLog>();
+    for (const auto& [author, messages] : set.messages_) set.sketch_->add(author);
+  } else if (form == 1) {
     auto sketch = HyperLogLog::decode(in);
     if (!sketch) return std::nullopt;
     set.sketch_ = std::make_unique<HyperLogLog>(*sketch);

@@ -12,11 +12,13 @@
 
 #include "pipeline/core/bytes.h"
 #include "state/author_sets.h"
+#include "state/cut.h"
 
 namespace vigie {
 namespace {
 
 constexpr char kVersion = '\x01';
+static_assert(AuthorSet::kNamed == Cut::kAuthors);
 
 void put_author(std::string& key, const AuthorKey& author) {
   key.append(reinterpret_cast<const char*>(author.data()), author.size());
@@ -39,6 +41,18 @@ std::uint64_t short_author(const AuthorKey& author) {
   std::uint64_t out = 0;
   for (std::size_t i = 0; i < 8; ++i) out = out << 8 | author[i];
   return out;
+}
+
+// Whether each author's messages add up to none.
+bool cancel_out(std::vector<std::pair<std::uint64_t, std::int64_t>> deltas) {
+  std::ranges::sort(deltas);
+  for (std::size_t i = 0; i < deltas.size();) {
+    std::int64_t sum = 0;
+    const std::uint64_t author = deltas[i].first;
+    for (; i < deltas.size() && deltas[i].first == author; ++i) sum += deltas[i].second;
+    if (sum != 0) return false;
+  }
+  return true;
 }
 
 constexpr Minute kWeek = 7 * 24 * 60;
@@ -201,6 +215,8 @@ Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
     for (const auto& [author, delta] : addition.deltas) {
       has_changed = set.count(author, delta) || has_changed;
     }
+    // Most of what is counted is taken back and counted again, as when only a like was added.
+    if (!set.is_sketch()) has_changed = !cancel_out(addition.deltas);
     if (has_changed) {
       SetChange& change = changes.emplace_back();
       change.partition = addition.partition;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kAuthors = "authors";
 
-struct Authors {
+struct AuthorsOfHour {
   Series series;
   Hour hour = 0;
   AuthorCount count;
@@ -20,9 +20,9 @@ struct Authors {
 Result<void> dump_counts(const CounterReader& counters, const AuthorSetReader& authors,
                          std::optional<Time> stream_time,
                          const std::function<void(const CountLine&)>& visit) {
-  std::vector<Authors> sets;
+  std::vector<AuthorsOfHour> sets;
   auto read = authors.dump(stream_time, [&](const Series& series, Hour hour, AuthorCount count) {
-    sets.push_back({series, hour, count});
+    if (count.authors > 0) sets.push_back({series, hour, count});
   });
   if (!read) return read;
   auto next = sets.cbegin();

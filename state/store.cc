@@ -21,6 +21,8 @@ constexpr std::array<const char*, kSpaces> kFamilies = {"meta",     "log",     "
                                                         "counters", "authors", "queues"};
 // Raised when the grammar of any space changes in a way that an older program cannot read.
 constexpr std::string_view kFormat = "2";
+// What this program reads, too, and writes on as its own: sets of authors without sketches.
+constexpr std::string_view kOlderFormat = "1";
 constexpr std::string_view kFormatKey =
     "\x01"
     "format";
@@ -218,11 +220,12 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
   auto store = std::unique_ptr<Store>(new Store(std::move(impl)));
   auto format = store->get(Space::Meta, kFormatKey);
   if (!format) return std::unexpected(std::move(format.error()));
-  if (*format && **format != kFormat) {
-    return fail(Code::Corrupt, fmt::format("store: {} has format {}; this program reads format {}",
-                                           directory.string(), **format, kFormat));
+  if (*format && **format != kFormat && **format != kOlderFormat) {
+    return fail(Code::Corrupt,
+                fmt::format("store: {} has format {}; this program reads formats {} and {}",
+                            directory.string(), **format, kOlderFormat, kFormat));
   }
-  if (!*format && !options.read_only) {
+  if (*format != kFormat && !options.read_only) {
     StoreBatch batch;
     batch.put(Space::Meta, kFormatKey, kFormat);
     auto written = store->write(batch, Durability::Synced);

@@ -174,8 +174,10 @@ struct Window {
 // being filled is in.
 Window window_of(const Question& question) {
   Window window;
-  window.last = question.bucket == kMinute ? minute_of(question.end) : hour_of(question.end);
-  window.first = window.last - static_cast<std::int32_t>(question.window / question.bucket) + 1;
+  const Time begin = question.end - seconds(question.window);
+  const bool minutes = question.bucket == kMinute;
+  window.first = (minutes ? minute_of(begin) : hour_of(begin)) + 1;
+  window.last = minutes ? minute_of(question.end) : hour_of(question.end);
   window.per_point = static_cast<std::int32_t>(question.step / question.bucket);
   return window;
 }

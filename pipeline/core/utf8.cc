@@ -51,9 +51,24 @@ std::string_view first_code_points(std::string_view text, std::size_t most) {
 }
 
 std::string on_one_line(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto at = [&](std::size_t k) {
+      return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U;
+    };
+    // C2 80 to C2 9F: controls of C1. E2 80 A8 to AE, E2 81 A6 to A9: line and paragraph
+    // separators, and what turns the direction of writing.
+    const bool is_c1 = byte == 0xC2 && at(1) < 0xA0;
+    const bool turns = byte == 0xE2 && ((at(1) == 0x80 && at(2) >= 0xA8 && at(2) <= 0xAE) ||
+                                        (at(1) == 0x81 && at(2) >= 0xA6 && at(2) <= 0xA9));
+    if (byte >= 0x20 && byte != 0x7f && !is_c1 && !turns) {
+      out += text[i];
+      continue;
+    }
+    out += ' ';
+    i += is_c1 ? 1U : turns ? 2U : 0U;
   }
   return out;
 }

@@ -16,8 +16,9 @@ std::size_t code_points(std::string_view text);
 std::string_view first_bytes(std::string_view text, std::size_t most);
 std::string_view first_code_points(std::string_view text, std::size_t most);
 
-// With a space for each control character of ASCII: what strangers wrote and a terminal or a line
-// of ours is to show must neither steer the one nor pass for the other.
+// With a space for each control character, line separator and change of the direction of writing:
+// what strangers wrote and a terminal or a line of ours is to show must neither steer the one nor
+// pass for the other.
 std::string on_one_line(std::string_view text);
 
 }  // namespace vigie

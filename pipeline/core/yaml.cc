@@ -46,6 +46,21 @@ class Builder : public YAML::EventHandler {
 
   YamlNode take() { return std::move(root_); }
 
+  // Whether white space with a tab stands before everything else in the line.
+  bool is_indented_by_tab(Mark mark) const {
+    const std::string_view line = text_.substr(offset_of({mark.line, 1}));
+    return line.substr(0, line.find_first_not_of(" \t")).find('\t') != line.npos;
+  }
+
+  // Where the last text begins, when it stands in quotes and goes over the end of a line.
+  std::optional<Mark> long_quote() const {
+    const char quote = byte_at(last_scalar_);
+    if (quote != '"' && quote != '\'') return std::nullopt;
+    const std::size_t begin = offset_of(last_scalar_) + 1;
+    if (text_.find('\n', begin) > text_.find(quote, begin)) return std::nullopt;
+    return last_scalar_;
+  }
+
   // Where a text in quotes begins that nothing closes, which yaml-cpp takes in silence: it goes on
   // to the end of the file, so it is the last one.
   std::optional<Mark> open_quote() const {
@@ -102,7 +117,10 @@ class Builder : public YAML::EventHandler {
 
  private:
   void refuse_extras(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-    if (anchor != 0) throw Refused{mark_of(mark), "anchors are not allowed"};
+    if (anchor != 0) {
+      throw Refused{mark_of(mark),
+                    "anchors are not allowed; a text that begins with & stands in quotes"};
+    }
     // A lone `!` reads like the tag that yaml-cpp gives to what is quoted: only its place tells.
     if ((!tag.empty() && tag != "?") || byte_at(mark_of(mark)) == '!') {
       throw Refused{mark_of(mark), "tags are not allowed"};
@@ -262,7 +280,16 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file) {
   } catch (const Refused& refused) {
     return fail(Code::Invalid, at(file, refused.mark, refused.message));
   } catch (const YAML::Exception& error) {
-    return fail(Code::Invalid, at(file, mark_of(error.mark), in_plain_words(error.msg)));
+    const Mark mark = mark_of(error.mark);
+    if (builder.is_indented_by_tab(mark)) {
+      return fail(Code::Invalid, at(file, {mark.line, 1}, "expected spaces, found a tab"));
+    }
+    std::string message = in_plain_words(error.msg);
+    if (const auto open = builder.long_quote()) {
+      message +=
+          fmt::format("; is the quotation that begins at {}:{} closed?", open->line, open->column);
+    }
+    return fail(Code::Invalid, at(file, mark, message));
   }
   if (const auto open = builder.open_quote()) {
     return fail(Code::Invalid,

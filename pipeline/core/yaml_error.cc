@@ -30,6 +30,12 @@ const std::vector<std::pair<std::string_view, std::string_view>>& plain_words() 
       {Says::BLOCK_ENTRY,
        "expected no list here; is a bracket above not closed? a text that begins with - stands in "
        "quotes"},
+      {Says::EOF_IN_SCALAR, "the file ends in a text whose quotation mark is not closed"},
+      {Says::DOC_IN_SCALAR, "--- or ... stands in a text whose quotation mark is not closed"},
+      {Says::ALIAS_NOT_FOUND,
+       "aliases are not allowed; a text that begins with * stands in quotes"},
+      {Says::ANCHOR_NOT_FOUND,
+       "anchors are not allowed; a text that begins with & stands in quotes"},
       {Says::UNKNOWN_ANCHOR, "aliases are not allowed; a text that begins with * stands in quotes"},
       {Says::CHAR_IN_ALIAS, "aliases are not allowed; a text that begins with * stands in quotes"},
       {Says::CHAR_IN_ANCHOR, "anchors are not allowed; a text that begins with & stands in quotes"},

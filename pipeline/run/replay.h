@@ -42,7 +42,8 @@ struct ReplaySummary {
   Time stream_time{};
 };
 
-// One line of a counter dump, without its end: {"dimension","id","measure","hour","value"}.
+// One line of a counter dump, without its end: {"dimension","id","measure","hour","value"}, and
+// "estimate":true where it is one.
 void append_count(std::string& out, const CountLine& count);
 
 // The whole pipeline over an input that ends: one partition, one worker, input order, no ticks, one

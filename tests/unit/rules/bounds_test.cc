@@ -388,7 +388,8 @@ TEST(Bounds, RegexesThatExplodeElsewhereAreRefusedOrHarmless) {
 
 TEST(Bounds, YamlThatUnfoldsIsRefusedAtItsFirstAnchor) {
   EXPECT_EQ(first_error("themes: &a [x]\ncampaigns: [*a, *a]\n"),
-            "r.yaml:1:9: error: anchors are not allowed");
+            "r.yaml:1:9: error: anchors are not allowed; a text that begins with & stands in "
+            "quotes");
   EXPECT_EQ(first_error("themes: [*a]\n"),
             "r.yaml:1:10: error: aliases are not allowed; a text that begins with * stands in "
             "quotes");

@@ -150,10 +150,12 @@ TEST(Lint, NamesLanguagesAndCountriesThatNoCodeIsOf) {
             Lines{"no language is called \"english\"; did you mean \"en\"?"});
   EXPECT_EQ(of_query("a lang:jp"), Lines{"no language is called \"jp\"; did you mean \"ja\"?"});
   EXPECT_EQ(of_query("a lang:xy"), Lines{"no language is called \"xy\""});
-  EXPECT_EQ(of_query("a lang:(pt-BR OR zh-Hant OR fil OR und OR qme OR zxx OR EN)"), Lines{});
+  EXPECT_EQ(of_query("a lang:(pt-BR OR zh-Hant OR fil OR und OR qme OR cmn OR bh OR EN)"), Lines{});
   EXPECT_EQ(of_query("a country:uk"), Lines{"no country is called \"uk\"; did you mean \"GB\"?"});
   EXPECT_EQ(of_query("a country:France"),
             Lines{"no country code is called \"France\"; did you mean \"FR\"?"});
+  EXPECT_EQ(of_query("a country:usa"),
+            Lines{"no country code is called \"usa\"; did you mean \"US\"?"});
   EXPECT_EQ(of_query("a country:(fr OR BR OR Elbonia)"), Lines{});
 }
 

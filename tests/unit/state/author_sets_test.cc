@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/core/bytes.h"
 #include "state/authors.h"
 #include "tests/fakes/scratch_store.h"
 
@@ -87,6 +88,20 @@ TEST(AuthorSet, RefusesDamagedBytes) {
     }
     EXPECT_FALSE(AuthorSet::decode(bytes + "x"));
   }
+}
+
+TEST(AuthorSet, ReadsWhatWasStoredBeforeThereWereSketches) {
+  std::string exact("\x01\x00\x01", 3);
+  put_fixed(exact, author(1));
+  put_varint(exact, 7);
+  std::string named("\x01\x01\x01", 3);
+  put_fixed(named, author(1));
+  put_varint(named, 7);
+
+  ASSERT_TRUE(AuthorSet::decode(exact));
+  EXPECT_EQ(AuthorSet::decode(exact)->size(), (AuthorCount{1, false}));
+  ASSERT_TRUE(AuthorSet::decode(named));
+  EXPECT_EQ(AuthorSet::decode(named)->size(), (AuthorCount{1, true}));
 }
 
 TEST(AuthorUnion, IsExactAsLongAsItCanBe) {

@@ -145,6 +145,23 @@ TEST(AuthorsOfAnHour, AddUpOverFlushesBeforeTheWrite) {
   EXPECT_EQ((*changes)[0].authors.size(), 2U);
 }
 
+TEST(AuthorsOfAnHour, OfWhichNothingChangedAreNotWritten) {
+  ScratchStore store;
+  Authors authors(*store);
+  const Series theme{Dimension::Theme, "t"};
+  authors.count(Partition{0}, theme, 5, author(1), 1);
+  write(*store, authors);
+  authors.count(Partition{0}, theme, 5, author(1), -1);
+  authors.count(Partition{0}, theme, 5, author(1), 1);
+
+  StoreBatch batch;
+  const auto changes = authors.flush_sets(batch);
+
+  ASSERT_TRUE(changes);
+  EXPECT_TRUE(changes->empty());
+  EXPECT_EQ(batch.bytes(), StoreBatch().bytes());
+}
+
 TEST(AuthorsOfAnHour, StayBoundedAndTellNoMoreNames) {
   ScratchStore store;
   Authors authors(*store);

@@ -106,6 +106,25 @@ TEST(Store, CanBeReadWhileItIsHeld) {
   EXPECT_EQ(**(*reader)->get(Space::Counters, "a"), "1");
 }
 
+TEST(Store, TakesOverTheFormatBefore) {
+  const ScratchDirectory directory;
+  const std::string key =
+      "\x01"
+      "format";
+  {
+    auto store = Store::open(directory.path(), {});
+    ASSERT_TRUE(store);
+    StoreBatch batch;
+    batch.put(Space::Meta, key, "1");
+    ASSERT_TRUE((*store)->write(batch, Durability::Synced));
+  }
+
+  const auto store = Store::open(directory.path(), {});
+
+  ASSERT_TRUE(store);
+  EXPECT_EQ((*store)->get(Space::Meta, key)->value(), "2");
+}
+
 TEST(Store, RefusesANewerFormat) {
   const ScratchDirectory directory;
   {

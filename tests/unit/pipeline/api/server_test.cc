@@ -335,6 +335,9 @@ TEST_F(ApiTest, CountsAnAuthorOfSeveralHoursOnce) {
   EXPECT_THAT(large.body, HasSubstr(R"("estimate":true,"points":)"));
   EXPECT_THAT(large.body, HasSubstr(R"("estimate":true}])"));
   EXPECT_THAT(none.body, HasSubstr(R"("total":0,"estimate":false)"));
+  // (08:01:30, 10:00:30] holds the starts of two hours.
+  EXPECT_THAT(get("/api/v1/counters?dimension=theme&id=late&measure=authors&window=119m").body,
+              HasSubstr(R"("points":[{"start":"2026-06-01T09:00:00Z","value":0},)"));
 }
 
 TEST_F(ApiTest, ListsFiringAlerts) {

@@ -51,7 +51,8 @@ TEST(ParseYaml, ReadsAnEmptyDocumentAsNull) {
 }
 
 TEST(ParseYaml, RefusesAnchorsAliasesAndTags) {
-  EXPECT_EQ(refused("a: &x 1\n"), "f.yaml:1:4: anchors are not allowed");
+  EXPECT_EQ(refused("a: &x 1\n"),
+            "f.yaml:1:4: anchors are not allowed; a text that begins with & stands in quotes");
   EXPECT_NE(refused("a: &x 1\nb: *x\n").find("not allowed"), std::string::npos);
   EXPECT_NE(refused("a: !!str 1\n").find("tags are not allowed"), std::string::npos);
 }
@@ -109,6 +110,22 @@ TEST(ParseYaml, SaysWhatIsWrongToWhomKnowsNoYaml) {
   EXPECT_EQ(refused("a: \"/\\d/\"\n"),
             "f.yaml:1:8: unknown escape character: d; in double quotes a \\ is written \\\\, in "
             "single quotes it stands for itself");
+}
+
+TEST(ParseYaml, NamesATabBeforeAnythingElseThatIsWrong) {
+  EXPECT_EQ(refused("brand:\n\tid: acme\n\tquery: acme\n"),
+            "f.yaml:2:1: expected spaces, found a tab");
+  EXPECT_EQ(refused("themes:\n\t- id: a\n"), "f.yaml:2:1: expected spaces, found a tab");
+}
+
+TEST(ParseYaml, AsksForTheEndOfAQuotationThatGoesOn) {
+  EXPECT_EQ(refused("a: \"b"),
+            "f.yaml:1:6: the file ends in a text whose quotation mark is not closed");
+  EXPECT_NE(refused("a: \"b\nc: \"d\"\n").find("is the quotation that begins at 1:4 closed?"),
+            std::string::npos);
+  EXPECT_NE(
+      refused("- {a: \"b}\n- {a: \"c\"}\n").find("is the quotation that begins at 1:7 closed?"),
+      std::string::npos);
 }
 
 TEST(ParseYaml, RefusesAQuotationThatNothingCloses) {

@@ -57,6 +57,7 @@ Result<Field> author_field(std::string_view value, const FieldContext& context) 
     if (context.compared > FieldContext::kMaxCompared)
       return fail(Code::Invalid, fmt::format("unknown list \"{}\"", list));
     std::vector<std::string_view> known;
+    known.reserve(context.lists.size());
     for (const auto& [key, number] : context.lists) known.push_back(key);
     context.compared += known.size();
     return unknown("list", list, known);
@@ -210,7 +211,7 @@ AccountSet::AccountSet(const std::vector<Account>& accounts) {
 bool AccountSet::holds(std::string_view network, std::string_view id,
                        std::string_view handle) const {
   if (keys_.empty()) return false;
-  thread_local std::string key;
+  static thread_local std::string key;
   const auto has = [&](char sign, std::string_view name) {
     if (name.empty()) return false;
     key.assign(network);

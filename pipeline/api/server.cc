@@ -81,7 +81,8 @@ Result<asio::ssl::context> make_tls(const ApiOptions& options) {
 Result<tcp::acceptor> listen(asio::io_context& io, const asio::ip::address& address,
                              std::uint16_t port) {
   const tcp::endpoint endpoint(address, port);
-  tcp::acceptor acceptor(io);
+  // On a strand of its own: whoever stops the server closes it while it waits for the next client.
+  tcp::acceptor acceptor(asio::make_strand(io));
   boost::system::error_code error;
   std::ignore = acceptor.open(endpoint.protocol(), error);
   if (!error) std::ignore = acceptor.set_option(asio::socket_base::reuse_address(true), error);
@@ -166,7 +167,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ApiOptions options, ApiParts
   if (!acceptor) return std::unexpected(acceptor.error());
   impl->port = acceptor->local_endpoint().port();
   impl->acceptor.emplace(std::move(*acceptor));
-  asio::co_spawn(impl->state.io, accept_all(&impl->state, &*impl->acceptor),
+  asio::co_spawn(impl->acceptor->get_executor(), accept_all(&impl->state, &*impl->acceptor),
                  [](const std::exception_ptr& error) {
                    if (error) std::terminate();
                  });
@@ -188,7 +189,7 @@ void ApiServer::stop() {
   impl_->stopped = true;
   ServerState& state = impl_->state;
   state.stopping = true;
-  asio::post(state.io, [this] {
+  asio::post(impl_->acceptor->get_executor(), [this] {
     boost::system::error_code ignored;
     std::ignore = impl_->acceptor->close(ignored);
   });

@@ -1,8 +1,8 @@
 #include "state/hyperloglog.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
-#include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -44,15 +44,17 @@ std::optional<HyperLogLog> stored_and_read(const HyperLogLog& sketch, std::size_
 // Exact sets are the second opinion: numbers come again and again, as authors do.
 TEST(HyperLogLog, IsAsFarFromExactSetsAsItsStandardErrorSays) {
   constexpr int kSeeds = 1000;
-  for (const std::size_t size : {257UL, 1'000UL, 5'000UL, 20'000UL}) {
+  for (const std::size_t size : {257UL, 1'000UL, 5'000UL, 10'000UL}) {
     double sum = 0;
     double squares = 0;
     for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
       std::vector<std::uint64_t> some = numbers(seed * 1'000'003 + size, size);
       some.insert(some.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(size / 2));
-      const std::set<std::uint64_t> exact(some.begin(), some.end());
-      const auto truth = static_cast<double>(exact.size());
-      const double error = (static_cast<double>(sketch_of(some).estimate()) - truth) / truth;
+      const auto found = static_cast<double>(sketch_of(some).estimate());
+      std::ranges::sort(some);
+      const auto repeated = std::ranges::unique(some);
+      const auto truth = static_cast<double>(repeated.begin() - some.begin());
+      const double error = (found - truth) / truth;
       ASSERT_LT(std::abs(error), 5 * kStandardError) << size << " numbers, seed " << seed;
       sum += error;
       squares += error * error;

@@ -18,6 +18,9 @@
 
 namespace vigie {
 
+// What their number is called beside the measures of counters.
+constexpr std::string_view kAuthorsMeasure = "authors";
+
 // How many different authors.
 struct AuthorCount {
   std::int64_t authors = 0;

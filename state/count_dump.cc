@@ -7,8 +7,6 @@
 namespace vigie {
 namespace {
 
-constexpr std::string_view kAuthors = "authors";
-
 struct AuthorsOfHour {
   Series series;
   Hour hour = 0;
@@ -27,16 +25,16 @@ Result<void> dump_counts(const CounterReader& counters, const AuthorSetReader& a
   if (!read) return read;
   auto next = sets.cbegin();
   const auto tell = [&] {
-    visit({next->series.dimension, next->series.id, kAuthors, next->hour, next->count.authors,
-           next->count.estimate});
+    visit({next->series.dimension, next->series.id, kAuthorsMeasure, next->hour,
+           next->count.authors, next->count.estimate});
     ++next;
   };
   read = counters.dump(stream_time, [&](Dimension dimension, std::string_view id, Measure measure,
                                         Hour hour, std::int64_t value) {
     const std::string_view measure_name = name(measure);
     while (next != sets.cend() &&
-           std::tuple(name(next->series.dimension), std::string_view(next->series.id), kAuthors) <
-               std::tuple(name(dimension), id, measure_name)) {
+           std::tuple(name(next->series.dimension), std::string_view(next->series.id),
+                      kAuthorsMeasure) < std::tuple(name(dimension), id, measure_name)) {
       tell();
     }
     visit({dimension, id, measure_name, hour, value, false});

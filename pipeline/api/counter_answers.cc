@@ -14,7 +14,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::string_view kAuthors = "authors";
 constexpr std::int64_t kMinute = 60;
 constexpr std::int64_t kHour = 3600;
 constexpr std::int64_t kDay = 86400;
@@ -57,7 +56,7 @@ Result<void> read_series(const Request& request, Question& out) {
   if (!dimension) return fail(Code::Invalid, "dimension: unknown");
   const std::string_view measure = request.param("measure").value_or("mentions");
   out.measure = parse_measure(measure);
-  if (!out.measure && measure != kAuthors) return fail(Code::Invalid, "measure: unknown");
+  if (!out.measure && measure != kAuthorsMeasure) return fail(Code::Invalid, "measure: unknown");
   if (!out.measure && !counts_authors(*dimension)) {
     return fail(Code::Invalid,
                 "measure: authors are counted for a brand, competitor, theme or campaign");
@@ -232,7 +231,7 @@ Response answer_counters(const Service& service, const Principal&, const Request
   JsonWriter json(response.body);
   json.begin_object().field("as_of", format_time(question->as_of));
   json.field("dimension", name(question->series.dimension)).field("id", question->series.id);
-  json.field("measure", question->measure ? name(*question->measure) : kAuthors);
+  json.field("measure", question->measure ? name(*question->measure) : kAuthorsMeasure);
   json.field("end", format_time(question->end));
   json.field("window_seconds", question->window).field("bucket_seconds", question->bucket);
   json.field("step_seconds", question->step).field("total", answer->total.value);

@@ -1,4 +1,3 @@
-// Meta : 0x01 'c' partition:u16 -> minute:i32, the last minute that was cut
 #include "pipeline/run/worker.h"
 
 #include <algorithm>
@@ -12,77 +11,13 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
-#include "pipeline/core/bytes.h"
+#include "pipeline/run/cut_builder.h"
 #include "pipeline/run/records.h"
 #include "pipeline/run/rule_cost_board.h"
 #include "state/author_sets.h"
-#include "state/cut.h"
 
 namespace vigie {
 namespace {
-
-using std::chrono::seconds;
-
-// How long after its end a minute is cut, by record time.
-constexpr seconds kCutDelay{10};
-
-std::string cut_state_key(Partition partition) {
-  std::string key{'\x01', 'c'};
-  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
-  return key;
-}
-
-void keep_last(Partition partition, Minute minute, StoreBatch& batch) {
-  std::string value;
-  put_fixed(value, minute);
-  batch.put(Space::Meta, cut_state_key(partition), value);
-}
-
-// The last minute whose end lies kCutDelay or more before `seen_at`.
-Minute last_over(Time seen_at) {
-  return minute_of(seen_at - kCutDelay) - 1;
-}
-
-// What the coming cut of a partition will tell.
-class CutBuilder {
- public:
-  std::optional<Minute> last;  // the last minute that was cut, or the one before the first record
-  bool last_is_stored = true;
-  bool whole = true;
-
-  void changed(const CounterBatch::Change& change) {
-    if (!raises_alerts(change.series.dimension)) return;
-    values_[change.key] = {change.series, change.granularity, change.bucket,
-                           change.value[static_cast<std::size_t>(Measure::Mentions)]};
-  }
-  void changed(const Authors::SetChange& change) {
-    authors_[fmt::format("{}/{}/{}", static_cast<int>(change.series.dimension), change.series.id,
-                         change.hour)] = {change.series, change.hour, change.authors};
-  }
-
-  Cut take(Partition partition, Minute minute) {
-    Cut cut;
-    cut.partition = partition;
-    cut.minute = minute;
-    cut.whole = std::exchange(whole, false);
-    const Minute oldest = std::min(last.value_or(minute), minute) - Cut::kMinutes;
-    for (auto& [key, value] : values_) {
-      const bool told = value.granularity == Granularity::Hour || value.bucket >= oldest;
-      if (told) cut.values.push_back(std::move(value));
-    }
-    for (auto& [key, authors] : authors_) {
-      if (authors.hour >= hour_of_minute(oldest)) cut.authors.push_back(std::move(authors));
-    }
-    values_.clear();
-    authors_.clear();
-    last = minute;
-    return cut;
-  }
-
- private:
-  std::map<std::string, Cut::Value> values_;
-  std::map<std::string, Cut::Authors> authors_;
-};
 
 struct Metrics {
   explicit Metrics(prometheus::Registry& registry)
@@ -176,7 +111,7 @@ struct Worker::Impl {
 
   struct Owned {
     std::unique_ptr<Apply> apply;
-    CutBuilder cut;
+    CutBuilder cuts;
   };
   std::map<Partition, Owned> owned;
 
@@ -196,7 +131,6 @@ struct Worker::Impl {
       : log(l), store(s), keys(k), rules(std::move(r)), options(o), metrics(registry), authors(s) {}
 
   Result<Owned*> partition(Partition number);
-  Result<void> load_cut(Partition number, Owned& owned);
   void parse(std::span<const LogRecord> records);
   void tell_lag(const std::vector<Partition>& partitions);
   Result<void> know_partitions();
@@ -211,59 +145,16 @@ struct Worker::Impl {
 Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
   const auto it = owned.find(number);
   if (it != owned.end()) return &it->second;
-  Owned fresh;
+  Owned fresh{.apply = nullptr, .cuts = CutBuilder(number)};
   ApplyOptions apply_options;
   apply_options.keep = options.keep;
   apply_options.log_is_remote = options.log_is_remote;
   fresh.apply = std::make_unique<Apply>(number, store, authors, keys, log, apply_options);
   auto loaded = fresh.apply->load();
   if (!loaded) return std::unexpected(std::move(loaded.error()));
-  loaded = load_cut(number, fresh);
+  loaded = fresh.cuts.load(store, authors, fresh.apply->stream_time());
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   return &owned.emplace(number, std::move(fresh)).first->second;
-}
-
-// The first cut of a partition after a start tells everything, since what changed before is not
-// known.
-Result<void> Worker::Impl::load_cut(Partition wanted, Owned& fresh) {
-  auto stored = store.get(Space::Meta, cut_state_key(wanted));
-  if (!stored) return std::unexpected(std::move(stored.error()));
-  if (*stored) {
-    ByteReader bytes(**stored);
-    fresh.cut.last = bytes.fixed<Minute>();
-    if (!bytes.ok() || !bytes.at_end())
-      return fail(Code::Corrupt, "worker: the last cut is damaged");
-    auto read =
-        authors.read_sets(wanted, hour_of_minute(*fresh.cut.last - Cut::kMinutes),
-                          [&](const Authors::SetChange& change) { fresh.cut.changed(change); });
-    if (!read) return read;
-  }
-  std::string prefix(1, '\x01');
-  put_fixed(prefix, static_cast<std::uint16_t>(number(wanted)));
-  const Time stream_time = fresh.apply->stream_time();
-  bool damaged = false;
-  auto scanned =
-      store.scan(Space::Counters, prefix, prefix_end(prefix),
-                 [&](std::string_view key, std::string_view value) {
-                   const auto parsed_key = parse_counter_key(key);
-                   const auto measures = parse_counter_value(value);
-                   damaged = !parsed_key || !measures;
-                   if (damaged) return false;
-                   if (counter_expired(parsed_key->granularity, parsed_key->bucket, stream_time)) {
-                     return true;
-                   }
-                   CounterBatch::Change change;
-                   change.series = parsed_key->series;
-                   change.granularity = parsed_key->granularity;
-                   change.bucket = parsed_key->bucket;
-                   change.value = *measures;
-                   change.key = key;
-                   fresh.cut.changed(change);
-                   return true;
-                 });
-  if (!scanned) return scanned;
-  if (damaged) return fail(Code::Corrupt, "counters: a stored value is damaged");
-  return {};
 }
 
 void Worker::Impl::parse(std::span<const LogRecord> records) {
@@ -288,10 +179,7 @@ Result<void> Worker::Impl::know_partitions() {
   for (const Parsed& record : parsed) {
     auto found = partition(record.partition);
     if (!found) return std::unexpected(std::move(found.error()));
-    if (!(*found)->cut.last && record.mention && record.mention->seen_at) {
-      (*found)->cut.last = last_over(*record.mention->seen_at);
-      (*found)->cut.last_is_stored = false;
-    }
+    if (record.mention && record.mention->seen_at) (*found)->cuts.begin(*record.mention->seen_at);
   }
   return {};
 }
@@ -300,10 +188,8 @@ Result<void> Worker::Impl::know_partitions() {
 std::optional<Minute> Worker::Impl::due_cut(const Parsed& record) const {
   if (!record.mention || !record.mention->seen_at) return std::nullopt;
   const auto it = owned.find(record.partition);
-  if (it == owned.end() || !it->second.cut.last) return std::nullopt;
-  const Minute over = last_over(*record.mention->seen_at);
-  if (over <= *it->second.cut.last) return std::nullopt;
-  return over;
+  if (it == owned.end()) return std::nullopt;
+  return it->second.cuts.due(*record.mention->seen_at);
 }
 
 // A segment is what one commit holds: everything, but an author-wide op, which needs what came
@@ -410,13 +296,9 @@ Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>
     Owned& mine = owned.at(number);
     auto changes = mine.apply->finish(effects);
     if (!changes) return std::unexpected(std::move(changes.error()));
-    for (const CounterBatch::Change& change : *changes) mine.cut.changed(change);
+    for (const CounterBatch::Change& change : *changes) mine.cuts.changed(change);
     metrics.add(mine.apply->take_counts());
-    // Where a partition's minutes began is kept before its first cut, too: a restart judges them.
-    if (!mine.cut.last_is_stored && mine.cut.last) {
-      keep_last(number, *mine.cut.last, effects.state);
-      mine.cut.last_is_stored = true;
-    }
+    mine.cuts.keep_begin(effects.state);
   }
   auto counted = count_authors(effects);
   if (!counted) return counted;
@@ -432,7 +314,7 @@ Result<void> Worker::Impl::count_authors(Effects& effects) {
   auto sets = authors.flush_sets(effects.state);
   if (!sets) return std::unexpected(std::move(sets.error()));
   for (Authors::SetChange& change : *sets) {
-    if (change.names_changed) owned.at(change.partition).cut.changed(change);
+    if (change.names_changed) owned.at(change.partition).cuts.changed(change);
     if (!options.log_is_remote) continue;
     Record record;
     record.topic = Topic::Counters;
@@ -450,10 +332,10 @@ Result<void> Worker::Impl::cut(Partition wanted, Minute minute, Effects& effects
   Owned& mine = owned.at(wanted);
   auto changes = mine.apply->count(effects);
   if (!changes) return std::unexpected(std::move(changes.error()));
-  for (const CounterBatch::Change& change : *changes) mine.cut.changed(change);
+  for (const CounterBatch::Change& change : *changes) mine.cuts.changed(change);
   auto counted = count_authors(effects);
   if (!counted) return counted;
-  for (CutRecord& part : cut_records(mine.cut.take(wanted, minute))) {
+  for (CutRecord& part : mine.cuts.take(minute, effects.state)) {
     Record record;
     record.topic = Topic::Counters;
     record.partition = wanted;
@@ -461,8 +343,6 @@ Result<void> Worker::Impl::cut(Partition wanted, Minute minute, Effects& effects
     record.value = std::move(part.json);
     effects.outputs.push_back(std::move(record));
   }
-  keep_last(wanted, minute, effects.state);
-  mine.cut.last_is_stored = true;
   return {};
 }
 
@@ -482,7 +362,7 @@ Result<void> Worker::start() {
 Result<void> Worker::finish() {
   for (auto& [number, owned] : impl_->owned) {
     const Minute begun = minute_of(owned.apply->stream_time());
-    if (!owned.cut.last || *owned.cut.last >= begun) continue;
+    if (!owned.cuts.last() || *owned.cuts.last() >= begun) continue;
     Effects effects;
     auto told = impl_->cut(number, begun, effects);
     if (!told) return told;

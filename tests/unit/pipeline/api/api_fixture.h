@@ -136,6 +136,8 @@ class ApiTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
+  void write(StoreBatch& batch) const { ASSERT_TRUE(store_->write(batch, Durability::Buffered)); }
+
   ApiParts parts() {
     return ApiParts{.queues = *queues_,
                     .social = social_,

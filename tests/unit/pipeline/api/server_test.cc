@@ -288,7 +288,7 @@ TEST_F(ApiTest, SumsWholeBucketsOfAWindow) {
   count("2026-06-01T10:00:10Z", 4);
   StoreBatch batch;
   ASSERT_TRUE(counters.flush(batch));
-  ASSERT_TRUE(store_->write(batch, Durability::Buffered));
+  write(batch);
   start();
 
   const Answer hour = get("/api/v1/counters?window=1h&step=30m");
@@ -319,7 +319,7 @@ TEST_F(ApiTest, CountsAnAuthorOfSeveralHoursOnce) {
   for (std::uint64_t i = 0; i < 300; ++i) wrote("large", last, i);
   StoreBatch batch;
   ASSERT_TRUE(authors.flush_sets(batch));
-  ASSERT_TRUE(store_->write(batch, Durability::Buffered));
+  write(batch);
   start();
 
   const Answer late = get("/api/v1/counters?dimension=theme&id=late&measure=authors&window=3h");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include "state/author_sets.h"
 #include "state/queues.h"
 #include "tests/fakes/scratch_log.h"
 
@@ -111,6 +112,42 @@ TEST_F(Viewing, FoldsEachRecordOnceAcrossRestarts) {
   EXPECT_EQ(item->messages.size(), 2U);
   EXPECT_EQ(item->priority, "high");
   EXPECT_EQ(events(view_->social()).size(), 2U);
+}
+
+TEST(ViewElsewhere, FoldsCountersAndWhoWroteUntilNobodyDid) {
+  ScratchLog log;
+  prometheus::Registry registry;
+  ViewOptions options;
+  options.fold_state = true;
+  auto view = View::open(*log, log.store(), registry, options);
+  ASSERT_TRUE(view) << view.error().message;
+  const Series brand{Dimension::Brand, "acme"};
+  AuthorSet set;
+  set.count(7, 1);
+  const auto fold = [&](std::optional<std::string> value) {
+    Record record;
+    record.topic = Topic::Counters;
+    record.key = kAuthorSetRecord + author_set_key(Partition{0}, brand, hour_of(kNow));
+    record.value = std::move(value);
+    ASSERT_TRUE(log->append({record}));
+    while ((*view)->step(milliseconds{0}).value_or(0) > 0) {
+    }
+  };
+  const auto authors = [&] {
+    std::int64_t count = 0;
+    EXPECT_TRUE((*view)->author_sets().series(
+        brand, hour_of(kNow), hour_of(kNow),
+        [&](Hour, const AuthorSet& found) { count += found.size().authors; }));
+    return count;
+  };
+
+  fold(set.encode());
+  EXPECT_EQ(authors(), 1);
+  // A set is no counter.
+  EXPECT_TRUE((*view)->counters().dump({}, [](auto&&...) { FAIL(); }));
+
+  fold(std::nullopt);
+  EXPECT_EQ(authors(), 0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "pipeline/core/bytes.h"
 #include "pipeline/run/rule_cost_board.h"
+#include "state/author_sets.h"
 #include "state/counters.h"
 #include "state/cut.h"
 #include "tests/fakes/acme.h"
@@ -251,6 +252,30 @@ TEST_F(Working, TellsItsLagAfterEachLookAtTheLogAlsoAnEmptyOne) {
   for (int i = 0; i < 10; ++i) log(acme_mention(std::to_string(i), "acme", kNow));
   EXPECT_EQ(step(), 3U);
   EXPECT_EQ(metric(registry_, "vigie_worker_lag_records"), 7);
+}
+
+TEST_F(Working, TellsViewsElsewhereWhoWroteAndThatNobodyDidAfterAll) {
+  WorkerOptions options;
+  options.log_is_remote = true;
+  worker_.emplace(*log_, log_.store(), keys_, [this] { return rules_; }, registry_, options);
+  ASSERT_TRUE(worker_->start());
+  const auto sets = [this] {
+    std::map<std::string, bool> out;  // key of the set: whether anybody is in it
+    for (const Record& record : ScratchLog::of(Topic::Counters, log_.take())) {
+      if (record.key.starts_with(kAuthorSetRecord))
+        out[record.key.substr(1)] = record.value.has_value();
+    }
+    return out;
+  };
+  const std::string brand = author_set_key(Partition{0}, {Dimension::Brand, "acme"}, hour_of(kNow));
+
+  log(acme_mention("1", "acme", kNow));
+  drain();
+  EXPECT_EQ(sets(), (std::map<std::string, bool>{{brand, true}}));
+
+  log(acme_op(Op::Delete, "1", kNow));
+  drain();
+  EXPECT_EQ(sets(), (std::map<std::string, bool>{{brand, false}}));
 }
 
 TEST_F(Working, TellsWhatTheRulesCostAlsoWhenNothingMoreComes) {

@@ -1,0 +1,123 @@
+// Meta : 0x01 'c' partition:u16 -> minute:i32, the last minute that was cut
+#include "pipeline/run/cut_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "pipeline/core/bytes.h"
+
+namespace vigie {
+namespace {
+
+// How long after its end a minute is cut, by record time.
+constexpr std::chrono::seconds kCutDelay{10};
+
+std::string cut_state_key(Partition partition) {
+  std::string key{'\x01', 'c'};
+  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
+  return key;
+}
+
+// The last minute whose end lies kCutDelay or more before `seen_at`.
+Minute last_over(Time seen_at) {
+  return minute_of(seen_at - kCutDelay) - 1;
+}
+
+}  // namespace
+
+Result<void> CutBuilder::load(const Store& store, const Authors& authors, Time stream_time) {
+  auto stored = store.get(Space::Meta, cut_state_key(partition_));
+  if (!stored) return std::unexpected(std::move(stored.error()));
+  if (*stored) {
+    ByteReader bytes(**stored);
+    last_ = bytes.fixed<Minute>();
+    if (!bytes.ok() || !bytes.at_end())
+      return fail(Code::Corrupt, "worker: the last cut is damaged");
+    auto read = authors.read_sets(partition_, hour_of_minute(*last_ - Cut::kMinutes),
+                                  [&](const Authors::SetChange& change) { changed(change); });
+    if (!read) return read;
+  }
+  std::string prefix(1, '\x01');
+  put_fixed(prefix, static_cast<std::uint16_t>(number(partition_)));
+  bool damaged = false;
+  auto scanned = store.scan(Space::Counters, prefix, prefix_end(prefix),
+                            [&](std::string_view key, std::string_view value) {
+                              const auto parsed = parse_counter_key(key);
+                              const auto measures = parse_counter_value(value);
+                              damaged = !parsed || !measures;
+                              if (damaged) return false;
+                              if (counter_expired(parsed->granularity, parsed->bucket, stream_time))
+                                return true;
+                              CounterBatch::Change change;
+                              change.series = parsed->series;
+                              change.granularity = parsed->granularity;
+                              change.bucket = parsed->bucket;
+                              change.value = *measures;
+                              change.key = key;
+                              changed(change);
+                              return true;
+                            });
+  if (!scanned) return scanned;
+  if (damaged) return fail(Code::Corrupt, "counters: a stored value is damaged");
+  return {};
+}
+
+void CutBuilder::begin(Time seen_at) {
+  if (last_) return;
+  last_ = last_over(seen_at);
+  is_stored_ = false;
+}
+
+std::optional<Minute> CutBuilder::due(Time seen_at) const {
+  if (!last_) return std::nullopt;
+  const Minute over = last_over(seen_at);
+  if (over <= *last_) return std::nullopt;
+  return over;
+}
+
+void CutBuilder::changed(const CounterBatch::Change& change) {
+  if (!raises_alerts(change.series.dimension)) return;
+  values_[change.key] = {change.series, change.granularity, change.bucket,
+                         change.value[static_cast<std::size_t>(Measure::Mentions)]};
+}
+
+void CutBuilder::changed(const Authors::SetChange& change) {
+  if (!raises_alerts(change.series.dimension)) return;
+  authors_[fmt::format("{}/{}/{}", static_cast<int>(change.series.dimension), change.series.id,
+                       change.hour)] = {change.series, change.hour, change.authors};
+}
+
+std::vector<CutRecord> CutBuilder::take(Minute minute, StoreBatch& state) {
+  Cut cut;
+  cut.partition = partition_;
+  cut.minute = minute;
+  cut.whole = std::exchange(is_whole_, false);
+  const Minute oldest = std::min(last_.value_or(minute), minute) - Cut::kMinutes;
+  for (auto& [key, value] : values_) {
+    const bool told = value.granularity == Granularity::Hour || value.bucket >= oldest;
+    if (told) cut.values.push_back(std::move(value));
+  }
+  for (auto& [key, authors] : authors_) {
+    if (authors.hour >= hour_of_minute(oldest)) cut.authors.push_back(std::move(authors));
+  }
+  values_.clear();
+  authors_.clear();
+  keep(minute, state);
+  return cut_records(cut);
+}
+
+void CutBuilder::keep_begin(StoreBatch& state) {
+  if (!is_stored_ && last_) keep(*last_, state);
+}
+
+void CutBuilder::keep(Minute minute, StoreBatch& state) {
+  last_ = minute;
+  std::string value;
+  put_fixed(value, minute);
+  state.put(Space::Meta, cut_state_key(partition_), value);
+  is_stored_ = true;
+}
+
+}  // namespace vigie

@@ -1,7 +1,11 @@
 #include "state/authors.h"
 
+#include <random>
+#include <set>
+
 #include <gtest/gtest.h>
 
+#include "state/author_sets.h"
 #include "state/cut.h"
 #include "tests/fakes/scratch_store.h"
 
@@ -160,6 +164,50 @@ TEST(AuthorsOfAnHour, OfWhichNothingChangedAreNotWritten) {
   ASSERT_TRUE(changes);
   EXPECT_TRUE(changes->empty());
   EXPECT_EQ(batch.bytes(), StoreBatch().bytes());
+}
+
+// Near the limit it depends on the order of the messages whether a set becomes a sketch; how they
+// are cut into batches must not matter.
+TEST(AuthorsOfAnHour, AreTheSameInBatchesOfAnySize) {
+  const Series theme{Dimension::Theme, "t"};
+  std::size_t sketches = 0;
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    std::mt19937 random(seed);
+    std::vector<std::pair<AuthorKey, int>> messages;
+    std::vector<AuthorKey> wrote;
+    for (int i = 0; i < 700; ++i) {
+      const bool takes_back = !wrote.empty() && random() % 4 == 0;
+      if (takes_back) {
+        const std::size_t at = random() % wrote.size();
+        messages.emplace_back(wrote[at], -1);
+        wrote.erase(wrote.begin() + static_cast<std::ptrdiff_t>(at));
+      } else {
+        AuthorKey key{};
+        for (std::size_t k = 0; k < 8; ++k) key[k] = static_cast<std::uint8_t>(random());
+        if (!wrote.empty() && random() % 4 == 0) key = wrote[random() % wrote.size()];
+        messages.emplace_back(key, 1);
+        wrote.push_back(key);
+      }
+    }
+    std::set<std::string> stored;
+    for (const std::size_t size : {1UL, 13UL, 700UL}) {
+      ScratchStore store;
+      Authors authors(*store);
+      for (std::size_t i = 0; i < messages.size(); ++i) {
+        authors.count(Partition{0}, theme, 5, messages[i].first, messages[i].second);
+        if ((i + 1) % size == 0) write(*store, authors);
+      }
+      write(*store, authors);
+      const auto value = store->get(Space::Authors, author_set_key(Partition{0}, theme, 5));
+      ASSERT_TRUE(value && *value);
+      stored.insert(**value);
+    }
+    ASSERT_EQ(stored.size(), 1U) << "seed " << seed;
+    sketches += AuthorSet::decode(*stored.begin())->is_sketch() ? 1 : 0;
+  }
+  // Both kinds were met.
+  EXPECT_GT(sketches, 1U);
+  EXPECT_LT(sketches, 19U);
 }
 
 TEST(AuthorsOfAnHour, StayBoundedAndTellNoMoreNames) {

@@ -18,7 +18,6 @@
 #include <xxhash.h>
 
 #include "pipeline/core/bytes.h"
-#include "state/author_sets.h"
 
 namespace vigie {
 namespace {
@@ -149,45 +148,6 @@ void merge_oldest(std::vector<JournalEntry>& journal) {
   merge_by(all);
 }
 
-Measures measures_of(const EngagementCounts& deltas, int sign) {
-  Measures measures{};
-  constexpr std::array<Measure, kEngagementCounts> kOrder = {
-      Measure::Likes, Measure::Replies, Measure::Shares, Measure::Views, Measure::Clicks};
-  for (std::size_t i = 0; i < kEngagementCounts; ++i) {
-    measures[static_cast<std::size_t>(kOrder[i])] = sign * deltas[i];
-  }
-  return measures;
-}
-
-// What the message itself contributes, beside its engagement.
-Measures measures_of(const LedgerRecord& record, int sign) {
-  Measures measures{};
-  const auto set = [&](Measure measure) { measures[static_cast<std::size_t>(measure)] = sign; };
-  if (record.kind == Kind::Click) set(Measure::Clicks);
-  if (record.kind == Kind::Conversion) set(Measure::Conversions);
-  if (!is_counted_as_mention(record.kind)) return measures;
-  if (record.own) {
-    set(Measure::Own);
-    return measures;
-  }
-  set(Measure::Mentions);
-  if (record.question) set(Measure::Questions);
-  return measures;
-}
-
-std::vector<Series> series_of(const LedgerRecord& record) {
-  std::vector<Series> series;
-  series.push_back({Dimension::All, "all"});
-  series.push_back({Dimension::Network, record.network});
-  series.push_back({Dimension::Kind, std::string(name(record.kind))});
-  series.push_back({Dimension::Queue, record.queue});
-  if (!record.brand.empty()) series.push_back({Dimension::Brand, record.brand});
-  for (const std::string& id : record.competitors) series.push_back({Dimension::Competitor, id});
-  for (const std::string& id : record.themes) series.push_back({Dimension::Theme, id});
-  for (const std::string& id : record.campaigns) series.push_back({Dimension::Campaign, id});
-  return series;
-}
-
 }  // namespace
 
 bool unmatched_expired(Minute event_minute, Time stream_time) {
@@ -284,41 +244,6 @@ Result<LedgerRecord> decode_ledger(std::string_view value) {
     return fail(Code::Corrupt, "ledger: a stored record is damaged");
   }
   return record;
-}
-
-void book(Partition partition, const LedgerRecord& record, int sign,
-          std::optional<Time> stream_time, CounterBatch& counters, Authors& authors) {
-  if (!record.visible()) return;
-  if (!record.kept) {
-    if (!record.late) {
-      book_unmatched(record.network, record.kind, record.event_minute, sign, stream_time, counters);
-    }
-    return;
-  }
-  // What is too late for a bucket has none for its engagement either.
-  if (record.late) return;
-  const Measures message = measures_of(record, sign);
-  for (const Series& series : series_of(record)) {
-    counters.add(series, record.event_minute, message, stream_time);
-    for (const JournalEntry& entry : record.journal) {
-      counters.add(series, entry.minute, measures_of(entry.deltas, sign), stream_time);
-    }
-    const Hour hour = hour_of_minute(record.event_minute);
-    const bool expired = stream_time && counter_expired(Granularity::Hour, hour, *stream_time);
-    if (is_counted_as_mention(record.kind) && !record.own && counts_authors(series.dimension) &&
-        !expired) {
-      authors.count(partition, series, hour, record.author, sign);
-    }
-  }
-}
-
-void book_unmatched(std::string_view network, Kind kind, Minute event_minute, int sign,
-                    std::optional<Time> stream_time, CounterBatch& counters) {
-  if (!is_counted_as_mention(kind)) return;
-  Measures one{};
-  one[static_cast<std::size_t>(Measure::Mentions)] = sign;
-  counters.add({Dimension::All, "all"}, event_minute, one, stream_time);
-  counters.add({Dimension::Network, std::string(network)}, event_minute, one, stream_time);
 }
 
 bool take_snapshot(LedgerRecord& record, const Engagement& engagement, Time seen_at,

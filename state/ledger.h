@@ -105,13 +105,6 @@ bool unmatched_expired(Minute event_minute, Time stream_time);
 // Clicks, conversions and reactions are no mentions.
 bool is_counted_as_mention(Kind kind);
 
-// Books all that `record` contributes, `sign` times (+1 or -1), if it is visible and has buckets.
-void book(Partition partition, const LedgerRecord& record, int sign,
-          std::optional<Time> stream_time, CounterBatch& counters, Authors& authors);
-// Books an unmatched message of `network`: one of `mentions` in `all` and `network`.
-void book_unmatched(std::string_view network, Kind kind, Minute event_minute, int sign,
-                    std::optional<Time> stream_time, CounterBatch& counters);
-
 // Takes a snapshot of engagement with record time `seen_at` into the record: moves each count that
 // is told by its difference to the last snapshot, in the journal at the minute of `seen_at`. A
 // snapshot older than the last changes nothing. Counters are not touched: take the record back

@@ -7,6 +7,7 @@
 #include "pipeline/core/json.h"
 #include "pipeline/route/route.h"
 #include "pipeline/run/records.h"
+#include "state/contributions.h"
 
 namespace vigie {
 namespace {

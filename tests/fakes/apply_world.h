@@ -11,6 +11,7 @@
 
 #include "pipeline/core/bytes.h"
 #include "pipeline/run/apply.h"
+#include "state/contributions.h"
 #include "state/counters.h"
 #include "tests/fakes/acme.h"
 #include "tests/fakes/scratch_log.h"

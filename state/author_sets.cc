@@ -196,7 +196,7 @@ Result<void> AuthorSetReader::dump(
         auto parsed = parse_author_set_key(key);
         is_whole = parsed.has_value();
         if (!is_whole) return false;
-        if (stream_time && counter_expired(Granularity::Hour, parsed->hour, *stream_time)) {
+        if (stream_time && hour_is_frozen(parsed->hour, *stream_time)) {
           return true;
         }
         const Dimension dimension = parsed->series.dimension;

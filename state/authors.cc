@@ -249,7 +249,7 @@ bool author_row_expired(std::string_view key, std::string_view value, Time strea
   if (key[1] != 's') return false;
   ByteReader bytes(key.substr(key.size() - 4));
   const auto hour = static_cast<Hour>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
-  return counter_expired(Granularity::Hour, hour, stream_time);
+  return hour_is_frozen(hour, stream_time);
 }
 
 }  // namespace vigie

@@ -1,156 +1,101 @@
-// Counters: 0x01 partition:u16 dimension:u8 id:text granularity:u8 bucket:u32 -> 0x01 mask:varint
-// values
-//
-// `bucket` has its sign bit turned, so that years before 1970 sort first. `mask` has a bit for each
-// measure that is not zero; the values follow in the order of the bits, as signed varints. A bucket
-// of zeros is not stored.
 #include "state/counters.h"
 
 #include <algorithm>
-#include <array>
-#include <map>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "pipeline/core/bytes.h"
 
 namespace vigie {
 namespace {
 
-constexpr char kVersion = '\x01';
-constexpr std::array<std::string_view, 9> kDimensions = {
-    "", "all", "network", "brand", "competitor", "theme", "campaign", "queue", "kind"};
-constexpr std::array<std::string_view, kMeasures> kMeasureNames = {
-    "mentions", "own", "questions", "likes", "replies", "shares", "views", "clicks", "conversions"};
-
-void put_series(std::string& key, Partition partition, Dimension dimension, std::string_view id) {
-  key += kVersion;
-  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
-  key += static_cast<char>(dimension);
-  put_text(key, id);
+Error damaged() {
+  return {Code::Corrupt, "counters: a stored value is damaged"};
 }
 
-void put_bucket(std::string& key, std::int32_t bucket) {
-  put_fixed(key, static_cast<std::uint32_t>(bucket) ^ 0x80000000U);
+void add_to(Measures& sum, const Measures& delta) {
+  for (std::size_t i = 0; i < kMeasures; ++i) sum[i] += delta[i];
 }
 
-std::string encode(const Measures& value) {
-  std::uint64_t mask = 0;
-  for (std::size_t i = 0; i < kMeasures; ++i) {
-    if (value[i] != 0) mask |= std::uint64_t{1} << i;
-  }
-  std::string bytes(1, kVersion);
-  put_varint(bytes, mask);
-  for (const std::int64_t measure : value) {
-    if (measure != 0) put_signed(bytes, measure);
-  }
-  return bytes;
-}
-
-bool is_zero(const Measures& value) {
-  return std::ranges::all_of(value, [](std::int64_t measure) { return measure == 0; });
+// Reads each counter in [begin, end) until `visit` answers false.
+Result<void> scan_counters(const Store& store, std::string_view begin, std::string_view end,
+                           const std::function<bool(CounterKey&&, const Measures&)>& visit) {
+  bool is_whole = true;
+  auto scanned =
+      store.scan(Space::Counters, begin, end, [&](std::string_view key, std::string_view value) {
+        auto parsed = parse_counter_key(key);
+        const auto measures = parse_counter_value(value);
+        is_whole = parsed && measures;
+        return is_whole && visit(std::move(*parsed), *measures);
+      });
+  if (!scanned) return scanned;
+  if (!is_whole) return std::unexpected(damaged());
+  return {};
 }
 
 }  // namespace
 
-std::string_view name(Dimension dimension) {
-  return kDimensions[static_cast<std::size_t>(dimension)];
-}
-
-std::optional<Dimension> parse_dimension(std::string_view text) {
-  for (std::size_t i = 1; i < kDimensions.size(); ++i) {
-    if (kDimensions[i] == text) return static_cast<Dimension>(i);
-  }
-  return std::nullopt;
-}
-
-std::string_view name(Measure measure) {
-  return kMeasureNames[static_cast<std::size_t>(measure)];
-}
-
-std::optional<Measure> parse_measure(std::string_view text) {
-  for (std::size_t i = 0; i < kMeasureNames.size(); ++i) {
-    if (kMeasureNames[i] == text) return static_cast<Measure>(i);
-  }
-  return std::nullopt;
-}
-
-std::optional<CounterKey> parse_counter_key(std::string_view key) {
-  ByteReader bytes(key);
-  CounterKey parsed;
-  if (bytes.fixed<char>() != kVersion) return std::nullopt;
-  parsed.partition = Partition{bytes.fixed<std::uint16_t>()};
-  const auto dimension = bytes.fixed<std::uint8_t>();
-  parsed.series.id = bytes.text();
-  const auto granularity = bytes.fixed<std::uint8_t>();
-  parsed.bucket = static_cast<std::int32_t>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
-  const bool granular = granularity == std::to_underlying(Granularity::Minute) ||
-                        granularity == std::to_underlying(Granularity::Hour);
-  if (!bytes.ok() || !bytes.at_end() || dimension == 0 || dimension >= kDimensions.size() ||
-      !granular) {
-    return std::nullopt;
-  }
-  parsed.series.dimension = static_cast<Dimension>(dimension);
-  parsed.granularity = static_cast<Granularity>(granularity);
-  return parsed;
-}
-
-std::optional<Measures> parse_counter_value(std::string_view value) {
-  ByteReader bytes(value);
-  if (bytes.fixed<char>() != kVersion) return std::nullopt;
-  const std::uint64_t mask = bytes.varint();
-  if (mask >> kMeasures != 0) return std::nullopt;
-  Measures measures{};
-  for (std::size_t i = 0; i < kMeasures; ++i) {
-    if ((mask >> i & 1) != 0) measures[i] = bytes.signed_varint();
-  }
-  if (!bytes.ok()) return std::nullopt;
-  return measures;
-}
-
-bool counter_expired(Granularity granularity, std::int32_t bucket, Time stream_time) {
-  if (granularity == Granularity::Minute) {
-    return start_of_minute(bucket) <= stream_time - kMinutesKept;
-  }
-  return start_of_hour(bucket) <= stream_time - kHoursKept;
-}
-
-bool counter_expired(std::string_view key, Time stream_time) {
-  const auto parsed = parse_counter_key(key);
-  return parsed && counter_expired(parsed->granularity, parsed->bucket, stream_time);
-}
-
 struct CounterBatch::Impl {
+  struct Of {
+    Series series;
+    CounterStem stem;
+  };
+  // Series, granularity and bucket in one number.
+  static std::uint64_t slot(std::uint32_t index, Granularity granularity, std::int32_t bucket) {
+    const std::uint64_t hours = granularity == Granularity::Hour ? 1 : 0;
+    return std::uint64_t{index} << 33 | hours << 32 | static_cast<std::uint32_t>(bucket);
+  }
+
   const Store& store;
   Partition partition;
-  std::unordered_map<std::string, Measures> additions;
-  std::unordered_map<std::string, Measures> unsettled;  // flushed, not yet in the store
+  std::vector<Of> series;
+  std::unordered_map<std::string, std::uint32_t> indices;  // by both pieces of the stem
+  std::unordered_map<std::uint64_t, Measures> additions;   // by slot
+  std::unordered_map<std::string, Measures> unsettled;     // flushed, not yet in the store
   std::string scratch;
 };
 
 CounterBatch::CounterBatch(const Store& store, Partition partition)
-    : impl_(new Impl{store, partition, {}, {}, {}}) {}
+    : impl_(new Impl{store, partition, {}, {}, {}, {}, {}}) {}
 CounterBatch::~CounterBatch() = default;
 CounterBatch::CounterBatch(CounterBatch&&) noexcept = default;
 CounterBatch& CounterBatch::operator=(CounterBatch&&) noexcept = default;
 
-void CounterBatch::add(const Series& series, Minute minute, const Measures& delta,
+CounterBatch::Handle CounterBatch::handle(const SeriesView& series) {
+  Impl& impl = *impl_;
+  impl.scratch.assign(1, static_cast<char>(series.dimension));
+  put_text(impl.scratch, series.id);
+  impl.scratch += series.other;
+  const auto [found, added] =
+      impl.indices.try_emplace(impl.scratch, static_cast<std::uint32_t>(impl.series.size()));
+  if (added) {
+    impl.series.push_back({{series.dimension, std::string(series.id), std::string(series.other)},
+                           counter_stem(impl.partition, series)});
+  }
+  Handle handle;
+  handle.index_ = found->second;
+  return handle;
+}
+
+void CounterBatch::add(Handle series, Minute minute, const Measures& delta,
                        std::optional<Time> stream_time) {
-  std::string& key = impl_->scratch;
-  key.clear();
-  put_series(key, impl_->partition, series.dimension, series.id);
-  const std::size_t stem = key.size();
+  const Dimension dimension = impl_->series[series.index_].series.dimension;
   const auto book = [&](Granularity granularity, std::int32_t bucket) {
-    if (stream_time && counter_expired(granularity, bucket, *stream_time)) return;
-    key.resize(stem);
-    key += static_cast<char>(granularity);
-    put_bucket(key, bucket);
-    Measures& sum = impl_->additions[key];
-    for (std::size_t i = 0; i < kMeasures; ++i) sum[i] += delta[i];
+    if (stream_time && counter_expired(dimension, granularity, bucket, *stream_time)) return;
+    add_to(impl_->additions[Impl::slot(series.index_, granularity, bucket)], delta);
   };
-  book(Granularity::Minute, minute);
-  book(Granularity::Hour, hour_of_minute(minute));
+  const Hour hour = hour_of_minute(minute);
+  if (stream_time && hour_is_frozen(hour, *stream_time)) return;
+  if (has_minutes(dimension)) book(Granularity::Minute, minute);
+  book(Granularity::Hour, hour);
+}
+
+void CounterBatch::add(const SeriesView& series, Minute minute, const Measures& delta,
+                       std::optional<Time> stream_time) {
+  add(handle(series), minute, delta, stream_time);
 }
 
 void CounterBatch::settled() {
@@ -158,43 +103,43 @@ void CounterBatch::settled() {
 }
 
 Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch) {
-  std::vector<std::pair<std::string, Measures>> additions;
-  additions.reserve(impl_->additions.size());
-  for (auto& [key, sum] : impl_->additions) {
-    if (!is_zero(sum)) additions.emplace_back(key, sum);
-  }
-  impl_->additions.clear();
-  std::ranges::sort(additions, {}, &std::pair<std::string, Measures>::first);
-  std::vector<std::string_view> keys;
-  keys.reserve(additions.size());
-  for (const auto& [key, sum] : additions) keys.push_back(key);
-  auto stored = impl_->store.get_many(Space::Counters, keys);
-  if (!stored) return std::unexpected(std::move(stored.error()));
-
+  Impl& impl = *impl_;
   std::vector<Change> changes;
-  changes.reserve(additions.size());
-  for (std::size_t i = 0; i < additions.size(); ++i) {
-    const auto parsed = parse_counter_key(additions[i].first);
-    Measures value{};
-    if (const auto it = impl_->unsettled.find(additions[i].first); it != impl_->unsettled.end()) {
-      value = it->second;
-    } else if ((*stored)[i]) {
-      const auto old = parse_counter_value(*(*stored)[i]);
-      if (!old) return fail(Code::Corrupt, "counters: a stored value is damaged");
-      value = *old;
-    }
-    for (std::size_t k = 0; k < kMeasures; ++k) value[k] += additions[i].second[k];
-    impl_->unsettled[additions[i].first] = value;
+  changes.reserve(impl.additions.size());
+  for (const auto& [slot, sum] : impl.additions) {
+    if (is_zero(sum)) continue;
+    const Impl::Of& of = impl.series[slot >> 33];
     Change& change = changes.emplace_back();
-    change.series = parsed->series;
-    change.granularity = parsed->granularity;
-    change.bucket = parsed->bucket;
-    change.value = value;
-    change.key = std::move(additions[i].first);
-    if (is_zero(value)) {
+    change.series = of.series;
+    change.granularity = (slot >> 32 & 1) != 0 ? Granularity::Hour : Granularity::Minute;
+    change.bucket = static_cast<std::int32_t>(static_cast<std::uint32_t>(slot));
+    change.value = sum;
+    of.stem.append_key(change.key, change.granularity, change.bucket);
+  }
+  impl.additions.clear();
+  impl.series.clear();
+  impl.indices.clear();
+  std::ranges::sort(changes, {}, &Change::key);
+
+  std::vector<std::string_view> keys;
+  keys.reserve(changes.size());
+  for (const Change& change : changes) keys.push_back(change.key);
+  auto stored = impl.store.get_many(Space::Counters, keys);
+  if (!stored) return std::unexpected(std::move(stored.error()));
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    Change& change = changes[i];
+    const auto [unsettled, first] = impl.unsettled.try_emplace(change.key);
+    if (first && (*stored)[i]) {
+      const auto old = parse_counter_value(*(*stored)[i]);
+      if (!old) return std::unexpected(damaged());
+      unsettled->second = *old;
+    }
+    add_to(unsettled->second, change.value);
+    change.value = unsettled->second;
+    if (is_zero(change.value)) {
       batch.erase(Space::Counters, change.key);
     } else {
-      change.bytes = encode(value);
+      change.bytes = encode(change.value);
       batch.put(Space::Counters, change.key, *change.bytes);
     }
   }
@@ -204,34 +149,28 @@ Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch)
 CounterReader::CounterReader(const Store& store, std::int32_t partitions)
     : store_(store), partitions_(partitions) {}
 
-Result<std::vector<CounterReader::Bucket>> CounterReader::series(const Series& series,
+Result<std::vector<CounterReader::Bucket>> CounterReader::series(const SeriesView& series,
                                                                  Granularity granularity,
                                                                  std::int32_t first,
                                                                  std::int32_t last) const {
+  if (granularity == Granularity::Minute && !has_minutes(series.dimension)) {
+    return fail(Code::Invalid, fmt::format("{} is counted by the hour", name(series.dimension)));
+  }
+  if (is_ranked(series.dimension)) return ranked(series, first, last);
   std::map<std::int32_t, Measures> sums;
   for (std::int32_t partition = 0; partition < partitions_; ++partition) {
+    const CounterStem stem = counter_stem(Partition{partition}, series);
     std::string begin;
-    put_series(begin, Partition{partition}, series.dimension, series.id);
-    begin += static_cast<char>(granularity);
-    std::string end = begin;
-    put_bucket(begin, first);
-    put_bucket(end, last);
+    stem.append_key(begin, granularity, first);
+    std::string end;
+    stem.append_key(end, granularity, last);
     end += '\0';
-    bool damaged = false;
     auto scanned =
-        store_.scan(Space::Counters, begin, end, [&](std::string_view key, std::string_view value) {
-          const auto parsed = parse_counter_key(key);
-          const auto measures = parse_counter_value(value);
-          if (!parsed || !measures) {
-            damaged = true;
-            return false;
-          }
-          Measures& sum = sums[parsed->bucket];
-          for (std::size_t i = 0; i < kMeasures; ++i) sum[i] += (*measures)[i];
+        scan_counters(store_, begin, end, [&](CounterKey&& key, const Measures& measures) {
+          add_to(sums[key.bucket], measures);
           return true;
         });
     if (!scanned) return std::unexpected(std::move(scanned.error()));
-    if (damaged) return fail(Code::Corrupt, "counters: a stored value is damaged");
   }
   std::vector<Bucket> buckets;
   for (const auto& [bucket, sum] : sums) {
@@ -240,38 +179,126 @@ Result<std::vector<CounterReader::Bucket>> CounterReader::series(const Series& s
   return buckets;
 }
 
+// An hour of these is one range, so the hours of one series lie apart.
+Result<std::vector<CounterReader::Bucket>> CounterReader::ranked(const SeriesView& series,
+                                                                 Hour first, Hour last) const {
+  std::map<std::int32_t, Measures> sums;
+  for (std::int32_t partition = 0; partition < partitions_; ++partition) {
+    const CounterStem stem = counter_stem(Partition{partition}, series);
+    std::vector<std::string> keys;
+    for (std::int64_t hour = first; hour <= last; ++hour) {
+      stem.append_key(keys.emplace_back(), Granularity::Hour, static_cast<Hour>(hour));
+    }
+    auto stored =
+        store_.get_many(Space::Counters, std::vector<std::string_view>(keys.begin(), keys.end()));
+    if (!stored) return std::unexpected(std::move(stored.error()));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (!(*stored)[i]) continue;
+      const auto measures = parse_counter_value(*(*stored)[i]);
+      if (!measures) return std::unexpected(damaged());
+      add_to(sums[first + static_cast<Hour>(i)], *measures);
+    }
+  }
+  std::vector<Bucket> buckets;
+  for (const auto& [bucket, sum] : sums) {
+    if (!is_zero(sum)) buckets.push_back({bucket, sum});
+  }
+  return buckets;
+}
+
+Result<CounterReader::Totals> CounterReader::totals(Dimension dimension, std::string_view id,
+                                                    Hour first, Hour last, std::size_t most) const {
+  Totals totals;
+  bool too_many = false;
+  const auto add = [&](std::string_view of, const Measures& measures) {
+    auto found = totals.find(of);
+    if (found == totals.end()) {
+      too_many = totals.size() == most;
+      if (too_many) return false;
+      found = totals.emplace(of, Measures{}).first;
+    }
+    add_to(found->second, measures);
+    return true;
+  };
+  const auto take = [&](CounterKey&& key, const Measures& measures) {
+    const bool asked =
+        key.granularity == Granularity::Hour && key.bucket >= first && key.bucket <= last;
+    return !asked || add(is_pair(dimension) ? key.series.other : key.series.id, measures);
+  };
+  for (std::int32_t partition = 0; partition < partitions_ && !too_many; ++partition) {
+    std::string begin = counters_of(Partition{partition}, dimension);
+    if (is_pair(dimension)) put_text(begin, id);
+    std::string end = prefix_end(begin);
+    if (is_ranked(dimension)) {
+      const CounterStem stem = counter_stem(Partition{partition}, {dimension, id});
+      begin.clear();
+      stem.append_key(begin, Granularity::Hour, first);
+      std::string after;
+      stem.append_key(after, Granularity::Hour, last);
+      end = prefix_end(after);
+    }
+    auto scanned = scan_counters(store_, begin, end, take);
+    if (!scanned) return std::unexpected(std::move(scanned.error()));
+  }
+  if (too_many) {
+    return fail(Code::Invalid, fmt::format("{}: more than {} in this window; ask for a shorter one",
+                                           name(dimension), most));
+  }
+  return totals;
+}
+
+// Those of a store that another configuration wrote, too.
+Result<std::vector<Partition>> CounterReader::present() const {
+  std::vector<Partition> partitions;
+  std::string next;
+  while (true) {
+    std::optional<Partition> found;
+    auto scanned = scan_counters(store_, next, "", [&](CounterKey&& key, const Measures&) {
+      found = key.partition;
+      return false;
+    });
+    if (!scanned) return std::unexpected(std::move(scanned.error()));
+    if (!found) return partitions;
+    partitions.push_back(*found);
+    next = prefix_end(counters_of(*found));
+  }
+}
+
 Result<void> CounterReader::dump(std::optional<Time> stream_time,
                                  const std::function<void(Dimension, std::string_view, Measure,
                                                           Hour, std::int64_t)>& visit) const {
-  using Line =
-      std::tuple<std::string_view, std::string, std::string_view, Hour, Dimension, Measure>;
-  std::map<Line, std::int64_t> lines;
-  bool damaged = false;
-  auto scanned =
-      store_.scan(Space::Counters, "", "", [&](std::string_view key, std::string_view value) {
-        const auto parsed = parse_counter_key(key);
-        const auto measures = parse_counter_value(value);
-        if (!parsed || !measures) {
-          damaged = true;
-          return false;
-        }
-        if (parsed->granularity != Granularity::Hour) return true;
-        if (stream_time && counter_expired(Granularity::Hour, parsed->bucket, *stream_time)) {
-          return true;
-        }
-        for (std::size_t i = 0; i < kMeasures; ++i) {
-          if ((*measures)[i] == 0) continue;
-          const auto measure = static_cast<Measure>(i);
-          lines[{name(parsed->series.dimension), parsed->series.id, name(measure), parsed->bucket,
-                 parsed->series.dimension, measure}] += (*measures)[i];
-        }
-        return true;
-      });
-  if (!scanned) return scanned;
-  if (damaged) return fail(Code::Corrupt, "counters: a stored value is damaged");
-  for (const auto& [line, value] : lines) {
-    const auto& [dimension_name, id, measure_name, hour, dimension, measure] = line;
-    if (value != 0) visit(dimension, id, measure, hour, value);
+  const auto partitions = present();
+  if (!partitions) return std::unexpected(partitions.error());
+  std::map<std::string_view, Dimension> dimensions;
+  for (std::size_t i = 1; i <= kDimensions; ++i) {
+    dimensions.emplace(name(static_cast<Dimension>(i)), static_cast<Dimension>(i));
+  }
+  for (const auto& [dimension_name, dimension] : dimensions) {
+    using Line = std::tuple<std::string, std::string_view, Hour>;
+    std::map<Line, std::pair<Measure, std::int64_t>> lines;
+    const auto take = [&](CounterKey&& key, const Measures& measures) {
+      const bool told =
+          key.granularity == Granularity::Hour &&
+          !(stream_time && counter_expired(dimension, Granularity::Hour, key.bucket, *stream_time));
+      if (!told) return true;
+      for (std::size_t i = 0; i < kMeasures; ++i) {
+        if (measures[i] == 0) continue;
+        const auto measure = static_cast<Measure>(i);
+        auto& line = lines[{id_text(key.series), name(measure), key.bucket}];
+        line.first = measure;
+        line.second += measures[i];
+      }
+      return true;
+    };
+    for (const Partition partition : *partitions) {
+      const std::string begin = counters_of(partition, dimension);
+      auto scanned = scan_counters(store_, begin, prefix_end(begin), take);
+      if (!scanned) return scanned;
+    }
+    for (const auto& [line, value] : lines) {
+      const auto& [id, measure_name, hour] = line;
+      if (value.second != 0) visit(dimension, id, value.first, hour, value.second);
+    }
   }
   return {};
 }
@@ -279,20 +306,16 @@ Result<void> CounterReader::dump(std::optional<Time> stream_time,
 Result<std::vector<std::string>> CounterReader::ids(Dimension dimension) const {
   std::vector<std::string> ids;
   for (std::int32_t partition = 0; partition < partitions_; ++partition) {
-    std::string begin(1, kVersion);
-    put_fixed(begin, static_cast<std::uint16_t>(partition));
-    begin += static_cast<char>(dimension);
+    const std::string begin = counters_of(Partition{partition}, dimension);
     std::string next = begin;
     const std::string end = prefix_end(begin);
     // Leaps from one id to the first key beyond it.
     while (true) {
       std::optional<std::string> found;
-      auto scanned =
-          store_.scan(Space::Counters, next, end, [&](std::string_view key, std::string_view) {
-            const auto parsed = parse_counter_key(key);
-            if (parsed) found = parsed->series.id;
-            return false;
-          });
+      auto scanned = scan_counters(store_, next, end, [&](CounterKey&& key, const Measures&) {
+        found = std::move(key.series.id);
+        return false;
+      });
       if (!scanned) return std::unexpected(std::move(scanned.error()));
       if (!found) break;
       ids.push_back(*found);

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <array>
-#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,52 +12,10 @@
 #include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
+#include "state/counter_key.h"
 #include "state/store.h"
 
 namespace vigie {
-
-// What a counter counts by. The numbers are stored; new ones are added at the end.
-enum class Dimension : std::uint8_t {
-  All = 1,
-  Network,
-  Brand,
-  Competitor,
-  Theme,
-  Campaign,
-  Queue,
-  Kind,
-};
-std::string_view name(Dimension dimension);
-std::optional<Dimension> parse_dimension(std::string_view text);
-
-// What is counted. The numbers are stored; new ones are added at the end.
-enum class Measure : std::uint8_t {
-  Mentions = 0,
-  Own,
-  Questions,
-  Likes,
-  Replies,
-  Shares,
-  Views,
-  Clicks,
-  Conversions,
-};
-constexpr std::size_t kMeasures = 9;
-std::string_view name(Measure measure);
-std::optional<Measure> parse_measure(std::string_view text);
-
-using Measures = std::array<std::int64_t, kMeasures>;
-
-struct Series {
-  Dimension dimension = Dimension::All;
-  std::string id;  // "all", a network, a theme's id
-  friend bool operator==(const Series&, const Series&) = default;
-};
-
-enum class Granularity : std::uint8_t { Minute = 'm', Hour = 'h' };
-
-constexpr std::chrono::hours kMinutesKept{25};
-constexpr std::chrono::hours kHoursKept{35 * 24};
 
 // Adds up what one worker's batch changes and turns it into absolute values in one store write. One
 // thread; `store` outlives it. A batch may be flushed several times before it is written; what was
@@ -70,10 +27,19 @@ class CounterBatch {
   CounterBatch(CounterBatch&&) noexcept;
   CounterBatch& operator=(CounterBatch&&) noexcept;
 
-  // Adds to the minute and the hour bucket of `minute`. Buckets no longer kept at `stream_time` are
-  // left alone; without one nothing is past its keeping.
-  void add(const Series& series, Minute minute, const Measures& delta,
+  // Adds to the minute (where the dimension has minutes) and the hour bucket of `minute`. Buckets
+  // that are no longer kept at `stream_time`, or frozen, are left alone; without one nothing is.
+  void add(const SeriesView& series, Minute minute, const Measures& delta,
            std::optional<Time> stream_time);
+
+  // A series to which more is added at once. Valid until the next flush.
+  class Handle {
+   private:
+    friend class CounterBatch;
+    std::uint32_t index_ = 0;
+  };
+  Handle handle(const SeriesView& series);
+  void add(Handle series, Minute minute, const Measures& delta, std::optional<Time> stream_time);
 
   // One bucket with its new absolute value; all zero when it vanished.
   struct Change {
@@ -105,38 +71,34 @@ class CounterReader {
     std::int32_t bucket = 0;  // a Minute or an Hour
     Measures value{};
   };
-  // Buckets from `first` to `last`, both included, in order; zero ones are left out.
-  Result<std::vector<Bucket>> series(const Series& series, Granularity granularity,
+  // Buckets from `first` to `last`, both included, in order; zero ones are left out. Of a dimension
+  // without minutes only hours.
+  Result<std::vector<Bucket>> series(const SeriesView& series, Granularity granularity,
                                      std::int32_t first, std::int32_t last) const;
+
+  // What each id of a dimension came to in the hours from `first` to `last`, both included: of a
+  // pair, each other half that `id` has; else each id (and `id` is empty). Exact. Invalid when
+  // there are more than `most` of them.
+  using Totals = std::map<std::string, Measures, std::less<>>;
+  Result<Totals> totals(Dimension dimension, std::string_view id, Hour first, Hour last,
+                        std::size_t most) const;
 
   // Every hour bucket that is kept at `stream_time` (all, when it is empty), in the order of
   // (dimension name, id, measure name, hour), summed over partitions; `visit` gets one non-zero
-  // value a call.
+  // value a call. Holds one dimension in memory at a time.
   Result<void> dump(std::optional<Time> stream_time,
                     const std::function<void(Dimension, std::string_view id, Measure, Hour,
                                              std::int64_t value)>& visit) const;
 
-  // Ids of a dimension that have a bucket.
+  // Ids of a dimension that is no pair which have a bucket.
   Result<std::vector<std::string>> ids(Dimension dimension) const;
 
  private:
+  Result<std::vector<Partition>> present() const;
+  Result<std::vector<Bucket>> ranked(const SeriesView& series, Hour first, Hour last) const;
+
   const Store& store_;
   std::int32_t partitions_;
 };
-
-// The series, granularity and bucket of a stored counter; empty when the key has another form.
-struct CounterKey {
-  Partition partition{};
-  Series series;
-  Granularity granularity = Granularity::Minute;
-  std::int32_t bucket = 0;
-};
-std::optional<CounterKey> parse_counter_key(std::string_view key);
-std::optional<Measures> parse_counter_value(std::string_view value);
-
-// Whether a bucket is past its keeping at `stream_time`.
-bool counter_expired(Granularity granularity, std::int32_t bucket, Time stream_time);
-// The same of a stored key, for the store's compaction.
-bool counter_expired(std::string_view key, Time stream_time);
 
 }  // namespace vigie

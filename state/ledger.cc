@@ -73,6 +73,7 @@ void each_flag(Record& record, Visit visit) {
   visit(record.own);
   visit(record.reply);
   visit(record.author_new);
+  visit(record.by_ambassador);
 }
 
 // The texts of a record, in stored order.
@@ -266,7 +267,7 @@ bool take_snapshot(LedgerRecord& record, const Engagement& engagement, Time seen
   std::vector<JournalEntry>& journal = record.journal;
   if (stream_time) {
     std::erase_if(journal, [&](const JournalEntry& entry) {
-      return counter_expired(Granularity::Hour, hour_of_minute(entry.minute), *stream_time);
+      return hour_is_frozen(hour_of_minute(entry.minute), *stream_time);
     });
   }
   const Minute minute = minute_of(seen_at);
@@ -394,6 +395,17 @@ std::vector<Ledger::Change> Ledger::flush(StoreBatch& batch) {
   impl_->rows.clear();
   impl_->changed.clear();
   return changes;
+}
+
+std::optional<LedgerKey> parse_ledger_key(std::string_view key) {
+  ByteReader bytes(key);
+  if (bytes.fixed<char>() != kVersion) return std::nullopt;
+  LedgerKey parsed;
+  parsed.partition = Partition{bytes.fixed<std::uint16_t>()};
+  const char what = bytes.fixed<char>();
+  if (!bytes.ok() || (what != 'm' && what != 'u')) return std::nullopt;
+  parsed.is_unmatched = what == 'u';
+  return parsed;
 }
 
 bool ledger_expired(std::string_view key, std::string_view value, Time stream_time) {

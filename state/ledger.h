@@ -54,6 +54,7 @@ struct LedgerRecord {
   bool own = false;    // written by a brand account
   bool reply = false;  // by a brand account or an ambassador, with a conversation
   bool author_new = false;
+  bool by_ambassador = false;
 
   std::int64_t version = 0;
   std::uint64_t content = 0;
@@ -146,6 +147,13 @@ class Ledger {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// What a key in Space::Ledger says; nothing when it has another form.
+struct LedgerKey {
+  Partition partition{};
+  bool is_unmatched = false;  // an UnmatchedRow's, else a LedgerRecord's
+};
+std::optional<LedgerKey> parse_ledger_key(std::string_view key);
 
 // Whether a stored row is past its keeping at `stream_time`, for the store's compaction.
 bool ledger_expired(std::string_view key, std::string_view value, Time stream_time);

@@ -14,15 +14,18 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include "state/upgrade.h"
+
 namespace vigie {
 namespace {
 
 constexpr std::array<const char*, kSpaces> kFamilies = {"meta",     "log",     "latest", "ledger",
                                                         "counters", "authors", "queues"};
 // Raised when the grammar of any space changes in a way that an older program cannot read.
-constexpr std::string_view kFormat = "2";
-// What this program reads, too, and writes on as its own: sets of authors without sketches.
-constexpr std::string_view kOlderFormat = "1";
+constexpr std::string_view kFormat = "3";
+// What this program makes its own: 1 has sets of authors without sketches, 1 and 2 count fewer
+// dimensions.
+constexpr std::array<std::string_view, 2> kOlderFormats = {"1", "2"};
 constexpr std::string_view kFormatKey =
     "\x01"
     "format";
@@ -220,10 +223,16 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
   auto store = std::unique_ptr<Store>(new Store(std::move(impl)));
   auto format = store->get(Space::Meta, kFormatKey);
   if (!format) return std::unexpected(std::move(format.error()));
-  if (*format && **format != kFormat && **format != kOlderFormat) {
+  const bool is_older =
+      *format && std::ranges::find(kOlderFormats, **format) != kOlderFormats.end();
+  if (*format && **format != kFormat && !is_older) {
     return fail(Code::Corrupt,
-                fmt::format("store: {} has format {}; this program reads formats {} and {}",
-                            directory.string(), **format, kOlderFormat, kFormat));
+                fmt::format("store: {} has format {}; this program reads formats up to {}",
+                            directory.string(), **format, kFormat));
+  }
+  if (is_older && !options.read_only) {
+    auto counted = count_newer_dimensions(*store);
+    if (!counted) return std::unexpected(std::move(counted.error()));
   }
   if (*format != kFormat && !options.read_only) {
     StoreBatch batch;

@@ -147,6 +147,9 @@ Result<void> Apply::judge(const Mention& mention, const std::string& key, Time s
                           const LedgerRecord* old, const UnmatchedRow* row, const RuleSet& rules,
                           Matcher& matcher) {
   const bool live = old != nullptr && old->state == LedgerRecord::State::Live;
+  if (!live && row == nullptr && event_time(mention, seen_at) != mention.created_at) {
+    ++counts_.clamped;
+  }
   std::optional<Error> broken;
   std::optional<AuthorKey> author;
   const auto author_key = [&] {
@@ -259,6 +262,7 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
   record.conversation = conversation_key_of(mention);
   record.question = verdict.question;
   record.own = verdict.by_brand;
+  record.by_ambassador = verdict.by_ambassador;
   record.reply = (verdict.by_brand || verdict.by_ambassador) &&
                  (!mention.conversation_id.empty() || !mention.in_reply_to.empty());
   if (verdict.brand) record.brand = rules.brand_id();
@@ -278,14 +282,18 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
   if (decision.priority) record.priority = std::string(name(*decision.priority));
   record.rules = rules.version();
   record.author = author;
+  counts_.uncounted += limit_counted(record);
   if (record.kept) take_snapshot(record, mention.engagement, seen_at, expiry());
   return record;
 }
 
 // Counters follow the ledger: what the old record contributed goes, what the new one does comes.
 void Apply::replace(const std::string& key, const LedgerRecord* old, LedgerRecord record) {
-  if (old != nullptr) book(partition_, *old, -1, expiry(), counters_, authors_);
-  book(partition_, record, 1, expiry(), counters_, authors_);
+  if (old != nullptr) {
+    rebook(partition_, *old, record, expiry(), counters_, authors_);
+  } else {
+    book(partition_, record, 1, expiry(), counters_, authors_);
+  }
   ledger_.put(key, std::move(record));
 }
 
@@ -422,7 +430,9 @@ Result<std::vector<CounterBatch::Change>> Apply::count(Effects& effects) {
   auto changes = counters_.flush(effects.state);
   if (!changes || !options_.log_is_remote) return changes;
   for (const CounterBatch::Change& change : *changes) {
-    output(Topic::Counters, change.key, change.bytes);
+    const bool is_kept_long =
+        change.granularity == Granularity::Hour && is_long(change.series.dimension);
+    output(is_kept_long ? Topic::CountersLong : Topic::Counters, change.key, change.bytes);
   }
   return changes;
 }

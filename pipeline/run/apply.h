@@ -23,7 +23,9 @@ struct ApplyCounts {
   std::uint64_t duplicates = 0;
   std::uint64_t stale = 0;
   std::uint64_t late = 0;
-  std::uint64_t ignored = 0;  // ops on what is deleted, engagement of what is unknown
+  std::uint64_t clamped = 0;
+  std::uint64_t uncounted = 0;  // hashtags, links and places beyond what one message may bring
+  std::uint64_t ignored = 0;    // ops on what is deleted, engagement of what is unknown
   std::map<std::string, std::uint64_t> tags;                            // "theme:delivery"
   std::map<std::pair<std::string, std::string>, std::uint64_t> routed;  // queue, priority
 };

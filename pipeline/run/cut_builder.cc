@@ -39,28 +39,41 @@ Result<void> CutBuilder::load(const Store& store, const Authors& authors, Time s
                                   [&](const Authors::SetChange& change) { changed(change); });
     if (!read) return read;
   }
-  std::string prefix(1, '\x01');
-  put_fixed(prefix, static_cast<std::uint16_t>(number(partition_)));
-  bool damaged = false;
-  auto scanned = store.scan(Space::Counters, prefix, prefix_end(prefix),
-                            [&](std::string_view key, std::string_view value) {
-                              const auto parsed = parse_counter_key(key);
-                              const auto measures = parse_counter_value(value);
-                              damaged = !parsed || !measures;
-                              if (damaged) return false;
-                              if (counter_expired(parsed->granularity, parsed->bucket, stream_time))
-                                return true;
-                              CounterBatch::Change change;
-                              change.series = parsed->series;
-                              change.granularity = parsed->granularity;
-                              change.bucket = parsed->bucket;
-                              change.value = *measures;
-                              change.key = key;
-                              changed(change);
-                              return true;
-                            });
+  // Only these: the others are many.
+  for (const Dimension dimension :
+       {Dimension::Brand, Dimension::Competitor, Dimension::Theme, Dimension::Campaign}) {
+    auto read = load_counters(store, dimension, stream_time);
+    if (!read) return read;
+  }
+  return {};
+}
+
+Result<void> CutBuilder::load_counters(const Store& store, Dimension dimension, Time stream_time) {
+  const std::string prefix = counters_of(partition_, dimension);
+  bool is_whole = true;
+  auto scanned = store.scan(
+      Space::Counters, prefix, prefix_end(prefix),
+      [&](std::string_view key, std::string_view value) {
+        const auto parsed = parse_counter_key(key);
+        const auto measures = parse_counter_value(value);
+        is_whole = parsed && measures;
+        if (!is_whole) return false;
+        // A frozen hour tells nothing new.
+        const Hour hour = parsed->granularity == Granularity::Hour ? parsed->bucket
+                                                                   : hour_of_minute(parsed->bucket);
+        if (counter_expired(key, stream_time) || hour_is_frozen(hour, stream_time)) {
+          return true;
+        }
+        changed({.series = parsed->series,
+                 .granularity = parsed->granularity,
+                 .bucket = parsed->bucket,
+                 .value = *measures,
+                 .key = std::string(key),
+                 .bytes = {}});
+        return true;
+      });
   if (!scanned) return scanned;
-  if (damaged) return fail(Code::Corrupt, "counters: a stored value is damaged");
+  if (!is_whole) return fail(Code::Corrupt, "counters: a stored value is damaged");
   return {};
 }
 

@@ -43,6 +43,7 @@ class CutBuilder {
   void keep_begin(StoreBatch& state);
 
  private:
+  Result<void> load_counters(const Store& store, Dimension dimension, Time stream_time);
   void keep(Minute minute, StoreBatch& state);
 
   Partition partition_;

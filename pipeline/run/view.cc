@@ -159,7 +159,9 @@ Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds w
     if (source.topic == Topic::Conversations) fold_conversation(record, is_new, effects.state);
     if (source.topic == Topic::Alerts) fold_alert(record);
     if (source.topic == Topic::Tagged) fold_latest(source.topic, record, effects.state);
-    if (source.topic == Topic::Counters) fold_counter(record, effects.state);
+    if (source.topic == Topic::Counters || source.topic == Topic::CountersLong) {
+      fold_counter(record, effects.state);
+    }
     folded = std::max(folded, record.offset + 1);
     next[record.partition] = folded;
   }
@@ -257,6 +259,7 @@ Result<std::unique_ptr<View>> View::open(EventLog& log, Store& store,
   topics.emplace_back(Topic::Alerts, std::numeric_limits<Offset>::max() / 2);
   if (impl->options.fold_state) {
     topics.emplace_back(Topic::Tagged, 0);
+    topics.emplace_back(Topic::CountersLong, 0);
     topics.emplace_back(Topic::Counters, 0);
   }
   for (const auto& [topic, back] : topics) {

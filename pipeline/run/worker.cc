@@ -28,6 +28,11 @@ struct Metrics {
         duplicates(counter(registry, "vigie_duplicates_total", "Same version and content again")),
         stale(counter(registry, "vigie_stale_total", "Older versions that were ignored")),
         late(counter(registry, "vigie_late_total", "Too far behind record time for any bucket")),
+        clamped(counter(registry, "vigie_clamped_total",
+                        "Messages dated ahead of their receipt, counted at their receipt")),
+        uncounted(counter(registry, "vigie_uncounted_ids_total",
+                          "Hashtags, links, places and ambassadors beyond what one message may "
+                          "bring, and repeated ones")),
         ignored(counter(registry, "vigie_ignored_total",
                         "Ops on deleted messages and engagement of unknown ones")),
         dead(
@@ -69,6 +74,8 @@ struct Metrics {
     duplicates.Increment(static_cast<double>(counts.duplicates));
     stale.Increment(static_cast<double>(counts.stale));
     late.Increment(static_cast<double>(counts.late));
+    clamped.Increment(static_cast<double>(counts.clamped));
+    uncounted.Increment(static_cast<double>(counts.uncounted));
     ignored.Increment(static_cast<double>(counts.ignored));
     for (const auto& [label, n] : counts.tags) {
       const std::size_t colon = label.find(':');
@@ -85,6 +92,8 @@ struct Metrics {
   prometheus::Counter& duplicates;
   prometheus::Counter& stale;
   prometheus::Counter& late;
+  prometheus::Counter& clamped;
+  prometheus::Counter& uncounted;
   prometheus::Counter& ignored;
   prometheus::Counter& dead;
   prometheus::Family<prometheus::Counter>& tags;

@@ -23,6 +23,8 @@ brand:
 themes:
   - {id: delivery, query: 'late OR delayed'}
   - {id: praise, query: 'love'}
+campaigns:
+  - {id: summer, query: 'summer'}
 routes:
   - {id: urgent, when: 'theme:delivery', queue: social, priority: high, sla: 1h}
   - {id: rest, when: 'theme:* OR is:brand', queue: community, priority: normal}

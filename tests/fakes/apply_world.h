@@ -131,7 +131,7 @@ class ApplyWorld {
       if (change.granularity != Granularity::Hour) continue;
       for (std::size_t i = 0; i < kMeasures; ++i) {
         if (change.value[i] == 0) continue;
-        out.hours[{change.series.dimension, change.series.id, static_cast<Measure>(i),
+        out.hours[{change.series.dimension, id_text(change.series), static_cast<Measure>(i),
                    change.bucket}] = change.value[i];
       }
     }

@@ -14,6 +14,8 @@ none here.
 import argparse
 import collections
 import datetime
+import hashlib
+import hmac
 import json
 import sys
 
@@ -28,7 +30,13 @@ UNMATCHED_KEPT = 7 * DAY
 TOMBSTONE = 35 * DAY
 UNKNOWN_KEPT = DAY
 JOURNAL = 32
-DIMENSIONS = ("all", "network", "brand", "competitor", "theme", "campaign", "queue", "kind")
+DIMENSIONS = ("all", "network", "brand", "competitor", "theme", "campaign", "queue", "kind",
+              "author", "country", "city", "hashtag", "theme×network", "campaign×network",
+              "theme×kind", "campaign×ambassador", "theme×hashtag", "theme×link", "theme×author")
+RANKED_DIMENSIONS = ("theme×hashtag", "theme×link", "theme×author")
+RANKED_KEPT = 8 * DAY
+MOST_IDS = 100  # hashtags, and links, of one message that are counted
+LONGEST_ID = 2048
 LONG_DIMENSIONS = ("brand", "theme", "campaign", "network")
 AUTHOR_DIMENSIONS = ("brand", "competitor", "theme", "campaign")
 EXACT_AUTHORS = 256  # what has ever more of them in an hour is counted by a sketch from then on
@@ -66,7 +74,7 @@ class Record:
     """What is known of one message."""
 
     __slots__ = ("network", "kind", "author", "version", "content", "minute", "late", "late_unmatched",
-                 "full", "verdict", "is_new", "hidden", "author_hidden", "snapshot", "snapshot_at",
+                 "full", "verdict", "told", "is_new", "hidden", "author_hidden", "snapshot", "snapshot_at",
                  "journal", "booked", "wrote", "touched")
 
     def __init__(self, network):
@@ -74,6 +82,7 @@ class Record:
         self.author = None
         self.full = False
         self.verdict = None
+        self.told = None   # place, hashtags, links and ambassador, as the last version has them
         self.is_new = None
         self.hidden = self.author_hidden = False
         self.snapshot = {}
@@ -236,6 +245,7 @@ class Recount:
         record.verdict = self.last_verdict = self.rules.judge(mention, event, lambda: new)
         record.author = author
         record.kind = mention["kind"]
+        record.told = told_by(mention, record.verdict)
         if record.verdict.kept:
             if not record.full:
                 record.full = True
@@ -315,7 +325,33 @@ class Recount:
             found += [("theme", i) for i in verdict.themes]
             found += [("campaign", i) for i in verdict.campaigns]
             found += [("queue", verdict.queue), ("kind", record.kind)]
+            found += self.more_series(record)
         return [s for s in found if s[0] in self.dimensions]
+
+    @staticmethod
+    def more_series(record):
+        verdict, told = record.verdict, record.told
+        author = author_key(record.author)
+        yield "author", author
+        if told["country"]:
+            yield "country", told["country"]
+        if told["city"]:
+            yield "city", told["country"] + "/" + told["city"]
+        for tag in told["hashtags"]:
+            yield "hashtag", tag
+        for theme in verdict.themes:
+            yield "theme×network", f"{theme}×{record.network}"
+            yield "theme×kind", f"{theme}×{record.kind}"
+            yield "theme×author", f"{theme}×{author}"
+            for tag in told["hashtags"]:
+                yield "theme×hashtag", f"{theme}×{tag}"
+            for link in told["links"]:
+                yield "theme×link", f"{theme}×{link}"
+        ambassador = told["ambassador"] or (author if verdict.by_ambassador else "")
+        for campaign in verdict.campaigns:
+            yield "campaign×network", f"{campaign}×{record.network}"
+            if ambassador:
+                yield "campaign×ambassador", f"{campaign}×{ambassador}"
 
     @staticmethod
     def measures(record):
@@ -349,6 +385,8 @@ class Recount:
             kept = LATE
             if dimension in LONG_DIMENSIONS and measure != "authors":
                 kept = 16 * 7 * DAY
+            if dimension in RANKED_DIMENSIONS:
+                kept = RANKED_KEPT
             if not self.keep and self.stream_time - hour * HOUR > kept:
                 continue
             line = {"dimension": dimension, "id": name, "measure": measure,
@@ -356,6 +394,26 @@ class Recount:
             if measure == "authors" and (dimension, name, hour) in self.sketched:
                 line["estimate"] = True
             yield line
+
+
+def author_key(author):
+    """The key of an author as a replay makes it: its secret is 32 zero bytes."""
+    text = "/".join(author).encode()
+    return hmac.new(bytes(32), text, hashlib.sha256).hexdigest()[:32]
+
+
+def told_by(mention, verdict):
+    place = mention.get("place") or {}
+
+    def short(text):
+        return text if text and len(text.encode()) <= LONGEST_ID else ""
+
+    def some(ids):
+        return [i for i in dict.fromkeys(ids) if len(i.encode()) <= LONGEST_ID][:MOST_IDS]
+
+    return {"country": short(place.get("country")), "city": short(place.get("city")),
+            "ambassador": short(mention.get("ambassador")), "hashtags": some(verdict.hashtags),
+            "links": some(verdict.links)}
 
 
 def add(total, more):

@@ -70,7 +70,7 @@ class Verdict:
     """What the rules say of one mention."""
 
     __slots__ = ("themes", "campaigns", "competitors", "brand", "queue", "route", "priority",
-                 "kept", "own", "question")
+                 "kept", "own", "question", "by_ambassador", "hashtags", "links")
 
     def tags(self, mention):
         return {"network": mention["network"], "id": mention["id"], "themes": self.themes,
@@ -183,6 +183,11 @@ class Rules:
         verdict.campaigns = self.campaigns_of(view, event)
         verdict.question = view.question
         verdict.own = view.by_brand
+        verdict.by_ambassador = view.by_ambassador
+        verdict.hashtags = [fold(t[1:] if t.startswith("#") else t) for t in view.hashtags or []]
+        if view.hashtags is None:
+            verdict.hashtags = [w.folded for w in view.words if w.kind == "hashtag"]
+        verdict.links = view.links
         direct = mention.get("kind") == "dm"
         relevant = bool(verdict.brand or verdict.themes or verdict.campaigns or view.to_brand
                         or direct or view.to_ambassador)

@@ -122,7 +122,7 @@ TEST(Store, TakesOverTheFormatBefore) {
   const auto store = Store::open(directory.path(), {});
 
   ASSERT_TRUE(store);
-  EXPECT_EQ((*store)->get(Space::Meta, key)->value(), "2");
+  EXPECT_EQ((*store)->get(Space::Meta, key)->value(), "3");
 }
 
 TEST(Store, RefusesANewerFormat) {

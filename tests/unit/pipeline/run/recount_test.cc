@@ -55,6 +55,12 @@ class RandomOps {
     mention.author.id = std::to_string((id.back() - '0') % 2);
     mention.created_at = seen_at - minutes{below(600)};
     if (below(3) == 0) mention.engagement.likes = below(50);
+    if (below(3) == 0) mention.author.handle = "ana";
+    if (below(2) == 0) mention.hashtags = {{"One", "#two", "one"}};
+    if (below(2) == 0) mention.links = {{"https://a.example/1", "https://a.example/1"}};
+    if (below(2) == 0) mention.place = Place{.country = "FR", .city = below(2) == 0 ? "Lyon" : ""};
+    if (below(4) == 0) mention.campaign = "summer";
+    if (below(8) == 0) mention.ambassador = "ana-code";
     return mention;
   }
 

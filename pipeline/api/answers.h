@@ -15,6 +15,13 @@ Response answer_alerts(const Service& service, const Principal& who, const Reque
 Response answer_items(const Service& service, const Principal& who, const Request& request);
 Response answer_item(const Service& service, const Principal& who, const Request& request);
 Response answer_counters(const Service& service, const Principal& who, const Request& request);
+Response answer_top(const Service& service, const Principal& who, const Request& request);
+Response answer_share_of_voice(const Service& service, const Principal& who,
+                               const Request& request);
+Response answer_best_times(const Service& service, const Principal& who, const Request& request);
+Response answer_tag_report(const Service& service, const Principal& who, const Request& request);
+Response answer_place_report(const Service& service, const Principal& who, const Request& request);
+Response answer_formulas(const Service& service, const Principal& who, const Request& request);
 Response answer_mentions(const Service& service, const Principal& who, const Request& request);
 Response answer_explain(const Service& service, const Principal& who, const Request& request);
 Response answer_backtest(const Service& service, const Principal& who, const Request& request);

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "pipeline/api/answers.h"
+#include "pipeline/api/count_window.h"
 #include "pipeline/core/json.h"
 
 namespace vigie {
@@ -14,46 +14,27 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr std::int64_t kMinute = 60;
-constexpr std::int64_t kHour = 3600;
-constexpr std::int64_t kDay = 86400;
+constexpr std::size_t kMaxIdBytes = 4096;
 constexpr std::int64_t kMaxPoints = 1500;
 constexpr std::int64_t kDefaultPoints = 170;
-constexpr std::array<std::int64_t, 6> kSteps = {kMinute, 5 * kMinute, 15 * kMinute,
-                                                kHour,   6 * kHour,   kDay};
-
-// number ("m" | "h" | "d"), in seconds; at least a minute and at most 35 days.
-Result<std::int64_t> duration_param(const Request& request, std::string_view name) {
-  const std::string_view text = *request.param(name);
-  const auto wrong = [&] {
-    return fail(Code::Invalid, fmt::format("{}: expected 1m to 35d, as in 24h", name));
-  };
-  std::int64_t value = 0;
-  const char* const begin = text.data();
-  const char* const end = begin + text.size();
-  const auto [rest, error] = std::from_chars(begin, end, value);
-  if (error != std::errc{} || end - rest != 1 || value < 1 || value > 35 * kDay / kMinute) {
-    return wrong();
-  }
-  const std::int64_t unit = *rest == 'm' ? kMinute : *rest == 'h' ? kHour : *rest == 'd' ? kDay : 0;
-  if (unit == 0 || value * unit > 35 * kDay) return wrong();
-  return value * unit;
-}
+constexpr std::array<std::int64_t, 6> kSteps = {kMinuteSeconds,      5 * kMinuteSeconds,
+                                                15 * kMinuteSeconds, kHourSeconds,
+                                                6 * kHourSeconds,    kDaySeconds};
 
 struct Question {
   Series series;
   std::optional<Measure> measure = Measure::Mentions;  // none: how many different authors
-  Time as_of{};
-  Time end{};
-  std::int64_t window = kDay;  // seconds
-  std::int64_t bucket = kMinute;
-  std::int64_t step = kMinute;
+  CountWindow asked;
+  std::int64_t bucket = kMinuteSeconds;
+  std::int64_t step = kMinuteSeconds;
 };
 
 Result<void> read_series(const Request& request, Question& out) {
   const std::optional<Dimension> dimension =
       parse_dimension(request.param("dimension").value_or("all"));
-  if (!dimension) return fail(Code::Invalid, "dimension: unknown");
+  if (!dimension) {
+    return fail(Code::Invalid, "dimension: unknown; expected one such as theme or theme×network");
+  }
   const std::string_view measure = request.param("measure").value_or("mentions");
   out.measure = parse_measure(measure);
   if (!out.measure && measure != kAuthorsMeasure) return fail(Code::Invalid, "measure: unknown");
@@ -70,24 +51,27 @@ Result<void> read_series(const Request& request, Question& out) {
     return {};
   }
   const std::optional<std::string_view> id = request.param("id");
-  if (!id || id->empty() || id->size() > 512) {
+  if (!id || id->empty() || id->size() > kMaxIdBytes) {
     return fail(Code::Invalid, "id: expected one, as the dimension is not all");
   }
-  out.series.id = *id;
+  const std::optional<Series> series = series_of(*dimension, *id);
+  if (!series) return fail(Code::Invalid, "id: a pair's is its halves joined by ×");
+  out.series = *series;
   return {};
 }
 
 // Minutes serve windows of up to a day while they are kept, hours all others. Authors are known by
-// the hour.
+// the hour, and some dimensions are counted by it.
 std::int64_t bucket_seconds(const Question& question) {
-  if (!question.measure) return kHour;
-  const bool kept = question.end - seconds(question.window) >= question.as_of - kMinutesKept;
-  return question.window <= kDay && kept ? kMinute : kHour;
+  if (!question.measure || !has_minutes(question.series.dimension)) return kHourSeconds;
+  const CountWindow& asked = question.asked;
+  const bool kept = asked.end - seconds(asked.seconds) >= asked.as_of - kMinutesKept;
+  return asked.seconds <= kDaySeconds && kept ? kMinuteSeconds : kHourSeconds;
 }
 
 Result<void> choose_step(const Request& request, Question& out) {
   if (request.param("step")) {
-    const Result<std::int64_t> step = duration_param(request, "step");
+    const Result<std::int64_t> step = duration_param(request, "step", kHoursKept.count() / 24);
     if (!step) return std::unexpected(step.error());
     out.step = *step;
     if (out.step % out.bucket != 0) {
@@ -98,13 +82,13 @@ Result<void> choose_step(const Request& request, Question& out) {
   } else {
     out.step = kSteps.back();
     for (const std::int64_t step : kSteps) {
-      if (step >= out.bucket && out.window / step <= kDefaultPoints) {
+      if (step >= out.bucket && out.asked.seconds / step <= kDefaultPoints) {
         out.step = step;
         break;
       }
     }
   }
-  if (out.window / out.step > kMaxPoints) {
+  if (out.asked.seconds / out.step > kMaxPoints) {
     return fail(Code::Invalid, fmt::format("step: more than {} points; expected a longer step "
                                            "or a shorter window",
                                            kMaxPoints));
@@ -117,26 +101,16 @@ Result<Question> read_question(const Service& service, const Request& request) {
   if (const Result<void> read = read_series(request, out); !read) {
     return std::unexpected(read.error());
   }
-  out.as_of = service.parts.as_of();
-  out.end = out.as_of;
-  if (const std::optional<std::string_view> end = request.param("end")) {
-    const std::optional<Time> parsed = parse_time(*end);
-    if (!parsed) return fail(Code::Invalid, "end: expected an RFC 3339 time with offset");
-    if (*parsed > out.as_of + std::chrono::days{1}) {
-      return fail(Code::Invalid, fmt::format("end: expected at most a day after as_of ({})",
-                                             format_time(out.as_of)));
-    }
-    out.end = *parsed;
-  }
-  if (request.param("window")) {
-    const Result<std::int64_t> window = duration_param(request, "window");
-    if (!window) return std::unexpected(window.error());
-    out.window = *window;
-  }
+  // Who wrote is forgotten after the time in which it may change.
+  const auto kept = out.measure ? kept_for(out.series.dimension, Granularity::Hour) : kHoursKept;
+  const Result<CountWindow> asked = window_param(service, request, kDaySeconds, kept);
+  if (!asked) return std::unexpected(asked.error());
+  out.asked = *asked;
   out.bucket = bucket_seconds(out);
-  if (out.window < out.bucket) {
-    return fail(Code::Invalid, out.measure ? "window: only hours are kept at that end"
-                                           : "window: authors are counted by the hour");
+  if (out.asked.seconds < out.bucket) {
+    const bool by_hour = !out.measure || !has_minutes(out.series.dimension);
+    return fail(Code::Invalid, by_hour ? "window: this is counted by the hour"
+                                       : "window: only hours are kept at that end");
   }
   if (const Result<void> chosen = choose_step(request, out); !chosen) {
     return std::unexpected(chosen.error());
@@ -173,17 +147,18 @@ struct Window {
 // being filled is in.
 Window window_of(const Question& question) {
   Window window;
-  const Time begin = question.end - seconds(question.window);
-  const bool minutes = question.bucket == kMinute;
+  const Time begin = question.asked.end - seconds(question.asked.seconds);
+  const bool minutes = question.bucket == kMinuteSeconds;
   window.first = (minutes ? minute_of(begin) : hour_of(begin)) + 1;
-  window.last = minutes ? minute_of(question.end) : hour_of(question.end);
+  window.last = minutes ? minute_of(question.asked.end) : hour_of(question.asked.end);
   window.per_point = static_cast<std::int32_t>(question.step / question.bucket);
   return window;
 }
 
 Result<Answer> count(const Service& service, const Question& question, Measure measure) {
   const Window window = window_of(question);
-  const auto granularity = question.bucket == kMinute ? Granularity::Minute : Granularity::Hour;
+  const auto granularity =
+      question.bucket == kMinuteSeconds ? Granularity::Minute : Granularity::Hour;
   const auto found =
       service.parts.counters.series(question.series, granularity, window.first, window.last);
   if (!found) return std::unexpected(found.error());
@@ -229,16 +204,17 @@ Response answer_counters(const Service& service, const Principal&, const Request
 
   Response response;
   JsonWriter json(response.body);
-  json.begin_object().field("as_of", format_time(question->as_of));
-  json.field("dimension", name(question->series.dimension)).field("id", question->series.id);
+  json.begin_object().field("as_of", format_time(question->asked.as_of));
+  json.field("dimension", name(question->series.dimension)).field("id", id_text(question->series));
   json.field("measure", question->measure ? name(*question->measure) : kAuthorsMeasure);
-  json.field("end", format_time(question->end));
-  json.field("window_seconds", question->window).field("bucket_seconds", question->bucket);
+  json.field("end", format_time(question->asked.end));
+  json.field("window_seconds", question->asked.seconds).field("bucket_seconds", question->bucket);
   json.field("step_seconds", question->step).field("total", answer->total.value);
   json.field("estimate", answer->total.estimate);
   json.key("points").begin_array();
   const std::int32_t first = window_of(*question).first;
-  const Time start = question->bucket == kMinute ? start_of_minute(first) : start_of_hour(first);
+  const Time start =
+      question->bucket == kMinuteSeconds ? start_of_minute(first) : start_of_hour(first);
   for (std::size_t i = 0; i < answer->points.size(); ++i) {
     const Point& point = answer->points[i];
     const Time at = start + seconds(question->step) * static_cast<std::int64_t>(i);

@@ -17,6 +17,12 @@ constexpr std::array kItemsParams = {"limit"sv, "after"sv, "state"sv};
 constexpr std::array kStreamParams = {"after"sv};
 constexpr std::array kCounterParams = {"dimension"sv, "id"sv,   "measure"sv,
                                        "window"sv,    "step"sv, "end"sv};
+constexpr std::array kTopParams = {"by"sv,     "theme"sv, "campaign"sv, "measure"sv,
+                                   "window"sv, "end"sv,   "limit"sv};
+constexpr std::array kVoiceParams = {"by"sv, "window"sv, "end"sv};
+constexpr std::array kTimesParams = {"dimension"sv, "id"sv, "window"sv, "end"sv, "limit"sv};
+constexpr std::array kReportParams = {"window"sv, "end"sv};
+constexpr std::array kPlaceParams = {"window"sv, "end"sv, "limit"sv};
 
 Feed& queue_feed(const ApiParts& parts, const Request& request) {
   return request.captures[0] == "social" ? parts.social : parts.community;
@@ -42,6 +48,16 @@ constexpr RouteEntry kRoutes[] = {
      nullptr, alert_feed},
     {"counters", "GET", "/api/v1/counters", Access::Read, RunsOn::Reader, kCounterParams,
      answer_counters},
+    {"top", "GET", "/api/v1/top", Access::Read, RunsOn::Reader, kTopParams, answer_top},
+    {"share_of_voice", "GET", "/api/v1/share-of-voice", Access::Read, RunsOn::Reader, kVoiceParams,
+     answer_share_of_voice},
+    {"best_times", "GET", "/api/v1/best-times", Access::Read, RunsOn::Reader, kTimesParams,
+     answer_best_times},
+    {"tag_report", "GET", "/api/v1/reports/tags", Access::Read, RunsOn::Reader, kReportParams,
+     answer_tag_report},
+    {"place_report", "GET", "/api/v1/reports/places", Access::Read, RunsOn::Reader, kPlaceParams,
+     answer_place_report},
+    {"formulas", "GET", "/api/v1/formulas", Access::Read, RunsOn::Reader, {}, answer_formulas},
     {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, {}, answer_rules},
     {"explain", "POST", "/api/v1/rules/explain", Access::Read, RunsOn::Reader, {}, answer_explain},
     {"rules_backtest",

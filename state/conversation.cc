@@ -1,6 +1,7 @@
 #include "state/conversation.h"
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <tuple>
 #include <utility>
@@ -10,118 +11,62 @@
 namespace vigie {
 namespace {
 
+using Type = ConversationRecord::Type;
+
 constexpr std::size_t kMaxMessages = 1000;
+// Of all its messages: an item has to fit into one record.
+constexpr std::size_t kMaxMessageBytes = std::size_t{256} << 10;
+constexpr std::size_t kKeptIds = 64;
 constexpr std::chrono::hours kItemKept{35 * 24};
 constexpr std::chrono::hours kReplyWaits{24};
-
-std::int64_t stricter(std::int64_t a, std::int64_t b) {
-  if (a == 0 || b == 0) return std::max(a, b);
-  return std::min(a, b);
-}
+// A day before the records that a snapshot stands for are 28 days old.
+constexpr std::chrono::hours kSnapshotAfter{27 * 24};
 
 bool before(const ItemMessage& a, const ItemMessage& b) {
   return std::tie(a.event_time, a.key) < std::tie(b.event_time, b.key);
 }
 
-// Queue, state, priority and clocks as the messages in their order give them.
-void derive(Conversation& conversation) {
-  QueueItem& item = conversation.item;
-  std::optional<Time> waits_since;
-  int rank = -1;
-  bool any = false;
-  item.state = ItemState::Withdrawn;
-  item.sla_seconds = conversation.omitted.sla_seconds;
-  item.answered_by.clear();
-  item.omitted = conversation.omitted.count;
-  const auto raise = [&](int to, const std::string& queue) {
-    if (to <= rank) return;
-    rank = to;
-    item.queue = queue;
-  };
-  const auto take_omitted = [&] {
-    if (conversation.omitted.inbound == 0) return;
-    raise(conversation.omitted.rank, conversation.omitted.queue);
-    item.state = ItemState::Open;
-    any = true;
-  };
-  for (std::size_t i = 0; i < item.messages.size(); ++i) {
-    const ItemMessage& message = item.messages[i];
-    if (i == 1) take_omitted();
-    if (!message.inbound) {
-      // The brand's own post at the head of a conversation answers nobody.
-      if (!any) continue;
-      item.state = ItemState::Waiting;
-      item.answered_by = message.author_handle;
-      waits_since.reset();
-      continue;
-    }
-    if (!any) {
-      item.route = message.route;
-      item.opened_at = message.event_time;
-    }
-    any = true;
-    raise(priority_rank(message.priority), message.queue);
-    item.state = ItemState::Open;
-    item.sla_seconds = stricter(item.sla_seconds, message.sla_seconds);
-    if (!waits_since) waits_since = message.event_time;
-  }
-  if (item.messages.size() < 2) take_omitted();
-  item.priority = priority_of_rank(rank);
-  item.due_at.reset();
-  if (waits_since && item.sla_seconds > 0) {
-    item.due_at = *waits_since + std::chrono::seconds(item.sla_seconds);
-  }
+std::size_t bytes_of(const ItemMessage& message) {
+  constexpr std::size_t kNumbers = 32;
+  return kNumbers + message.key.size() + message.queue.size() + message.route.size() +
+         message.author_handle.size();
 }
 
 // Keeps the first message and the newest ones.
 void bound(Conversation& conversation) {
-  auto& messages = conversation.item.messages;
+  auto& messages = conversation.messages;
   Omitted& omitted = conversation.omitted;
-  while (messages.size() > kMaxMessages) {
-    const ItemMessage& gone = messages[1];
-    if (!omitted.covers(gone)) {
+  std::size_t bytes = 0;
+  for (const ItemMessage& message : messages) bytes += bytes_of(message);
+  std::size_t gone = 0;
+  while (messages.size() - gone > kMaxMessages ||
+         (bytes > kMaxMessageBytes && messages.size() - gone > 2)) {
+    const ItemMessage& oldest = messages[1 + gone];
+    if (!omitted.covers(oldest)) {
       ++omitted.count;
-      omitted.inbound += gone.inbound ? 1 : 0;
-      omitted.last_time = gone.event_time;
-      omitted.last_key = gone.key;
+      omitted.inbound += oldest.inbound ? 1 : 0;
+      omitted.last_time = oldest.event_time;
+      omitted.last_key = oldest.key;
     }
-    omitted.absorb(gone);
-    messages.erase(messages.begin() + 1);
+    omitted.absorb(oldest);
+    bytes -= bytes_of(oldest);
+    ++gone;
   }
+  messages.erase(messages.begin() + 1, messages.begin() + 1 + static_cast<std::ptrdiff_t>(gone));
 }
 
-// No rank is -1.
-std::uint64_t stored_rank(int rank) {
-  return static_cast<std::uint64_t>(std::int64_t{rank} + 1);
+// Whether a handle may be that of the person who holds an item: `who` is a token's name, or the
+// name behind it.
+bool same_person(std::string_view who, std::string_view handle) {
+  who.remove_prefix(who.rfind('/') + 1);
+  if (handle.starts_with('@')) handle.remove_prefix(1);
+  return std::ranges::equal(who, handle, [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  });
 }
 
-void encode(std::string& out, const ItemMessage& message) {
-  put_text(out, message.key);
-  put_signed(out, message.event_time.time_since_epoch().count());
-  out += message.inbound ? '\1' : '\0';
-  put_text(out, message.queue);
-  put_text(out, message.route);
-  put_varint(out, stored_rank(priority_rank(message.priority)));
-  put_varint(out, static_cast<std::uint64_t>(message.sla_seconds));
-  put_text(out, message.author_handle);
-}
-
-int read_rank(ByteReader& in) {
-  return static_cast<int>(std::min<std::uint64_t>(in.varint(), 4)) - 1;
-}
-
-ItemMessage decode_message(ByteReader& in) {
-  ItemMessage message;
-  message.key = in.text();
-  message.event_time = read_time(in);
-  message.inbound = in.fixed<std::uint8_t>() != 0;
-  message.queue = in.text();
-  message.route = in.text();
-  const int rank = read_rank(in);
-  if (rank >= 0) message.priority = priority_of_rank(rank);
-  message.sla_seconds = static_cast<std::int64_t>(in.varint());
-  message.author_handle = in.text();
-  return message;
+bool answered(ItemState state) {
+  return state == ItemState::Waiting || state == ItemState::Resolved;
 }
 
 }  // namespace
@@ -134,86 +79,200 @@ void Omitted::absorb(const ItemMessage& message) {
   if (!message.inbound) return;
   if (const int other = priority_rank(message.priority); other > rank) {
     rank = other;
-    queue = message.queue;
+    if (!message.held) queue = message.queue;
   }
   sla_seconds = stricter(sla_seconds, message.sla_seconds);
+  resolve_seconds = stricter(resolve_seconds, message.resolve_seconds);
 }
 
 void Conversation::change(ConversationRecord record) {
-  auto& messages = item.messages;
-  const auto same = std::ranges::find(messages, record.message.key, &ItemMessage::key);
+  const ItemState old_state = is_item ? item.state : ItemState::Open;
+  ItemMessage& message = record.message;
+  const auto same = std::ranges::find(messages, message.key, &ItemMessage::key);
   const bool known = same != messages.end();
+  message.held = message.inbound && (known ? same->held : claim.has_value());
   if (known) messages.erase(same);
-  if (record.type == ConversationRecord::Type::Message) {
-    const bool again = !known && !messages.empty() && before(messages.front(), record.message) &&
-                       omitted.covers(record.message);
+  bool is_new = false;
+  if (record.type == Type::Message) {
+    if (message.inbound && (message.sla_seconds > 0 || message.resolve_seconds > 0)) {
+      hours = std::move(record.hours);
+    }
+    const bool again = !known && !messages.empty() && before(messages.front(), message) &&
+                       omitted.covers(message);
+    is_new = !known && !again;
+    const bool by_other = !message.inbound && claim && is_new;
+    if (by_other && !same_person(claim->who, message.author_handle)) {
+      claim->answered_by_other = true;
+    }
     if (again) {
-      omitted.absorb(record.message);
+      omitted.absorb(message);
     } else {
-      const auto at = std::ranges::upper_bound(messages, record.message, before);
-      messages.insert(at, std::move(record.message));
+      const auto at = std::ranges::upper_bound(messages, message, before);
+      is_new = is_new && message.inbound;
+      messages.insert(at, std::move(message));
       bound(*this);
     }
   }
   is_item = is_item || omitted.inbound > 0 || std::ranges::any_of(messages, &ItemMessage::inbound);
   item.updated_at = std::max(item.updated_at, record.seen_at);
   derive(*this);
+  late_message = answered(item.state) && (late_message || (is_new && answered(old_state)));
+  item.late_message = late_message;
+}
+
+// Why an action cannot be done in this state; empty when it can.
+std::string_view Conversation::refusal(const ConversationRecord& record) const {
+  const bool resolved = item.state == ItemState::Resolved;
+  switch (record.type) {
+    case Type::Claim:
+    case Type::ReplyNoted:
+    case Type::Handoff:
+      if (resolved) return "the item is resolved: reopen it first";
+      if (record.type == Type::Handoff && item.queue == record.action.queue) {
+        return "the item is in that queue already";
+      }
+      return "";
+    case Type::Release:
+      return claim ? "" : "nobody holds the item";
+    case Type::Resolve:
+      return resolved ? "the item is resolved already" : "";
+    case Type::Reopen:
+      return answered(item.state) ? "" : "the item is open";
+    default:
+      return "";
+  }
+}
+
+ActionOutcome Conversation::act(const ConversationRecord& record, Time now) {
+  using Result = ActionOutcome::Result;
+  const ConversationRecord::Action& action = record.action;
+  ActionOutcome outcome;
+  outcome.id = action.id;
+  const auto says = [&](Result result, std::string_view why = "") {
+    outcome.result = result;
+    outcome.why = why;
+    return outcome;
+  };
+  if (!is_item) return says(Result::NoItem);
+  if (std::ranges::find(ids, action.id) != ids.end()) return says(Result::Repeated);
+  if (item.state == ItemState::Withdrawn) {
+    return says(Result::Refused, "the item is withdrawn: it has no message left");
+  }
+  const bool needs_hold = record.type != Type::Note && record.type != Type::ReplyNoted;
+  if (needs_hold && claim && claim->who != action.who) {
+    outcome.who = claim->who;
+    outcome.until = claim->until;
+    return says(Result::Held);
+  }
+  if (const std::string_view why = refusal(record); !why.empty()) {
+    return says(Result::Refused, why);
+  }
+  if (record.type == Type::Claim) {
+    const Time until = now + action.lease;
+    if (!claim) claim = ItemClaim{action.who, until, false};
+    claim->until = std::max(claim->until, until);
+  }
+  carry_out(record);
+  keep_note(record);
+  ids.push_back(action.id);
+  if (ids.size() > kKeptIds) ids.pop_front();
+  if (record.type != Type::Note) late_message = false;
+  item.updated_at = std::max(item.updated_at, record.seen_at);
+  derive(*this);
+  return says(Result::Applied);
+}
+
+void Conversation::carry_out(const ConversationRecord& record) {
+  const std::string& who = record.action.who;
+  switch (record.type) {
+    case Type::Release:
+      claim.reset();
+      return;
+    case Type::ReplyNoted:
+      if (claim && claim->who != who) claim->answered_by_other = true;
+      return mark(StateMark::Kind::Reply, record.seen_at, who);
+    case Type::Handoff:
+      claim.reset();
+      handoff = ItemHandoff{place(record.seen_at), record.action.queue};
+      // Whoever gets it has to look at it.
+      if (item.state == ItemState::Waiting) mark(StateMark::Kind::Reopen, record.seen_at, who);
+      return;
+    case Type::Resolve:
+      claim.reset();
+      return mark(StateMark::Kind::Resolve, record.seen_at, who);
+    case Type::Reopen:
+      return mark(StateMark::Kind::Reopen, record.seen_at, who);
+    default:
+      return;
+  }
+}
+
+Time Conversation::place(Time seen_at) {
+  acted_at = std::max(acted_at, seen_at);
+  if (!messages.empty()) acted_at = std::max(acted_at, messages.back().event_time);
+  return acted_at;
+}
+
+void Conversation::mark(StateMark::Kind kind, Time seen_at, const std::string& who) {
+  marks.push_back(StateMark{kind, place(seen_at), who});
+  if (marks.size() > kKeptMarks) marks.erase(marks.begin());
+}
+
+void Conversation::keep_note(const ConversationRecord& record) {
+  if (record.action.note.empty()) return;
+  item.notes.push_back(ItemNote{record.seen_at, record.action.who, std::string(name(record.type)),
+                                record.action.note});
+  if (item.notes.size() <= kKeptNotes) return;
+  item.notes.erase(item.notes.begin());
+  ++item.notes_omitted;
+}
+
+bool Conversation::end_lease(Time now) {
+  if (!claim || now < claim->until) return false;
+  claim.reset();
+  derive(*this);
+  return true;
+}
+
+bool Conversation::fire(ItemTimer timer, Time due) {
+  if (timer < ItemTimer::ResponseWarning || timer > ItemTimer::ResolutionBreach) return false;
+  const auto is_due = [&](const Timer& each) { return each.timer == timer && each.due == due; };
+  if (std::ranges::none_of(timers(), is_due)) return false;
+  fired[static_cast<std::size_t>(timer) - 1] = due;
+  return true;
 }
 
 Time Conversation::expires() const {
   return item.updated_at + (is_item ? kItemKept : kReplyWaits);
 }
 
-Time read_time(ByteReader& in) {
-  return Time(std::chrono::microseconds(in.signed_varint()));
+Time Conversation::snapshot_due() const {
+  return is_item ? oldest + kSnapshotAfter : Time::max();
 }
 
-std::string encode(const Conversation& conversation) {
-  std::string out(1, kQueuesVersion);
-  put_signed(out, conversation.item.updated_at.time_since_epoch().count());
-  const Omitted& omitted = conversation.omitted;
-  put_varint(out, omitted.count);
-  put_varint(out, omitted.inbound);
-  if (omitted.count > 0) {
-    put_signed(out, omitted.last_time.time_since_epoch().count());
-    put_text(out, omitted.last_key);
-    put_varint(out, stored_rank(omitted.rank));
-    put_text(out, omitted.queue);
-    put_varint(out, static_cast<std::uint64_t>(omitted.sla_seconds));
+std::vector<Conversation::Timer> Conversation::timers() const {
+  std::vector<Timer> out;
+  if (claim) out.push_back({ItemTimer::Lease, claim->until});
+  for (const ItemClock& clock : item.clocks) {
+    if (!clock.due) continue;
+    const bool response = clock.kind != ItemClock::Kind::Resolution;
+    const auto warning = response ? ItemTimer::ResponseWarning : ItemTimer::ResolutionWarning;
+    const auto breach = response ? ItemTimer::ResponseBreach : ItemTimer::ResolutionBreach;
+    if (fired[static_cast<std::size_t>(warning) - 1] != *clock.warn_at) {
+      out.push_back({warning, *clock.warn_at});
+    }
+    if (fired[static_cast<std::size_t>(breach) - 1] != *clock.due) {
+      out.push_back({breach, *clock.due});
+    }
   }
-  out += conversation.is_item ? '\1' : '\0';
-  put_varint(out, conversation.item.messages.size());
-  for (const ItemMessage& message : conversation.item.messages) encode(out, message);
+  out.push_back({ItemTimer::Expiry, expires()});
   return out;
 }
 
-bool decode(std::string_view id, std::string_view bytes, Conversation& out) {
-  ByteReader in(bytes);
-  if (in.fixed<char>() != kQueuesVersion) return false;
-  out.item.id = id;
-  out.item.updated_at = read_time(in);
-  Omitted& omitted = out.omitted;
-  omitted.count = in.varint();
-  omitted.inbound = in.varint();
-  if (omitted.count > 0) {
-    omitted.last_time = read_time(in);
-    omitted.last_key = in.text();
-    omitted.rank = read_rank(in);
-    omitted.queue = in.text();
-    omitted.sla_seconds = static_cast<std::int64_t>(in.varint());
-  }
-  out.is_item = in.fixed<std::uint8_t>() != 0;
-  const std::uint64_t count = in.varint();
-  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-    out.item.messages.push_back(decode_message(in));
-  }
-  if (!in.ok() || !in.at_end()) return false;
-  derive(out);
-  return true;
-}
-
-std::string queues_key(std::string_view id) {
-  return std::string(1, kQueuesVersion).append(id);
+Time Conversation::next_due() const {
+  Time due = snapshot_due();
+  for (const Timer& timer : timers()) due = std::min(due, timer.due);
+  return due;
 }
 
 }  // namespace vigie

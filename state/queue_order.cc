@@ -21,6 +21,8 @@ int hex_value(char c) {
   return -1;
 }
 
+}  // namespace
+
 std::optional<std::string> from_hex(std::string_view text) {
   if (text.size() % 2 != 0) return std::nullopt;
   std::string out;
@@ -32,8 +34,6 @@ std::optional<std::string> from_hex(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 int priority_rank(std::string_view priority) {
   const auto at = std::ranges::find(kPriorities, priority);

@@ -1,21 +1,30 @@
 #include "state/queues.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <shared_mutex>
+#include <unordered_map>
 #include <utility>
 
-#include <fmt/format.h>
-#include <simdjson.h>
-
 #include "pipeline/core/bytes.h"
-#include "pipeline/core/json.h"
 #include "state/conversation.h"
 #include "state/queue_order.h"
 
 namespace vigie {
+
+using Type = ConversationRecord::Type;
+
 namespace {
 
-constexpr std::int64_t kMaxSlaSeconds = std::int64_t{366} * 86400;
+QueueItem copy_of(const Conversation& conversation, std::size_t max_messages) {
+  QueueItem item = conversation.item;
+  const std::vector<ItemMessage>& messages = conversation.messages;
+  const std::size_t told = std::min(messages.size(), max_messages);
+  item.messages.assign(messages.end() - static_cast<std::ptrdiff_t>(told), messages.end());
+  item.omitted += messages.size() - told;
+  return item;
+}
 
 }  // namespace
 
@@ -35,79 +44,21 @@ std::string_view name(ItemState state) {
   return "";
 }
 
-void append_json(std::string& out, const ConversationRecord& record) {
-  const ItemMessage& message = record.message;
-  JsonWriter json(out);
-  json.begin_object().field("v", std::int64_t{1});
-  json.field("type", record.type == ConversationRecord::Type::Message ? "message" : "withdraw");
-  json.field("seen_at", format_time(record.seen_at)).field("message", message.key);
-  if (record.type == ConversationRecord::Type::Message) {
-    json.field("event_time", format_time(message.event_time)).field("inbound", message.inbound);
-    if (message.inbound) {
-      json.field("queue", message.queue).field("route", message.route);
-      json.field("priority", message.priority).field("sla_seconds", message.sla_seconds);
-    }
-    json.field("author", message.author_handle);
+std::string_view name(ItemClock::Kind kind) {
+  switch (kind) {
+    case ItemClock::Kind::FirstResponse:
+      return "first_response";
+    case ItemClock::Kind::NextResponse:
+      return "next_response";
+    case ItemClock::Kind::Resolution:
+      return "resolution";
   }
-  json.end_object();
-}
-
-Result<ConversationRecord> parse_conversation_record(std::string_view key, std::string_view json) {
-  const auto wrong = [&](std::string_view what) {
-    return fail(Code::Invalid, fmt::format("conversation record: {}", what));
-  };
-  if (key.empty()) return wrong("no conversation");
-  simdjson::dom::parser parser;
-  simdjson::dom::object object;
-  if (parser.parse(simdjson::padded_string(json)).get(object)) return wrong("no JSON object");
-  const auto text = [&](const char* field, auto& out) {
-    std::string_view value;
-    if (object[field].get(value)) return false;
-    out = value;
-    return true;
-  };
-  const auto time = [&](const char* field, Time& out) {
-    std::string_view value;
-    if (!text(field, value)) return false;
-    const std::optional<Time> parsed = parse_time(value);
-    if (parsed) out = *parsed;
-    return parsed.has_value();
-  };
-
-  std::int64_t version = 0;
-  if (object["v"].get(version) || version != 1) return wrong("v is not 1");
-  ConversationRecord record;
-  record.conversation = key;
-  ItemMessage& message = record.message;
-  std::string_view type;
-  if (!text("type", type)) return wrong("no type");
-  if (!time("seen_at", record.seen_at)) return wrong("seen_at is no time");
-  if (!text("message", message.key) || message.key.empty()) return wrong("no message");
-  if (type == "withdraw") {
-    record.type = ConversationRecord::Type::Withdraw;
-    return record;
-  }
-  if (type != "message") return wrong("unknown type");
-  if (!time("event_time", message.event_time)) return wrong("event_time is no time");
-  if (object["inbound"].get(message.inbound)) return wrong("inbound is no boolean");
-  text("author", message.author_handle);
-  if (!message.inbound) return record;
-  if (!text("queue", message.queue) ||
-      (message.queue != "social" && message.queue != "community")) {
-    return wrong("queue is not social or community");
-  }
-  text("route", message.route);
-  if (!text("priority", message.priority) || priority_rank(message.priority) < 0) {
-    return wrong("unknown priority");
-  }
-  if (object["sla_seconds"].get(message.sla_seconds) || message.sla_seconds < 0 ||
-      message.sla_seconds > kMaxSlaSeconds) {
-    return wrong("sla_seconds out of range");
-  }
-  return record;
+  return "";
 }
 
 struct Queues::Impl {
+  using Due = std::set<std::pair<Time, std::string>>;
+  using Found = std::unordered_map<std::string, Conversation>::iterator;
   struct Lists {
     std::set<QueuePlace> open;      // open and claimed
     std::set<QueuePlace> answered;  // waiting and resolved
@@ -116,8 +67,11 @@ struct Queues::Impl {
   mutable std::shared_mutex mutex;
   std::unordered_map<std::string, Conversation> conversations;  // by id; guarded by mutex
   std::map<std::string, Lists, std::less<>> lists;              // by queue; guarded by mutex
-  std::set<std::pair<Time, std::string>> expiry;                // guarded by mutex
-  Time stream_time{};                                           // guarded by mutex
+  // By partition; those of version 1 under -1 until a record tells theirs. Guarded by mutex.
+  std::map<std::int32_t, Due> expiry;
+  Due timers;                                  // when each item is due next; guarded by mutex
+  std::map<std::int32_t, Time> stream_times;   // guarded by mutex
+  Time stream_base{};                          // as version 1 had it, for all; guarded by mutex
 
   std::set<QueuePlace>* list_of(const QueueItem& item) {
     if (item.state == ItemState::Withdrawn) return nullptr;
@@ -126,51 +80,147 @@ struct Queues::Impl {
     return open ? &of.open : &of.answered;
   }
   void enlist(const Conversation& conversation) {
-    expiry.emplace(conversation.expires(), conversation.item.id);
+    expiry[conversation.partition].emplace(conversation.expires(), conversation.item.id);
+    timers.emplace(conversation.next_due(), conversation.item.id);
     if (std::set<QueuePlace>* list = list_of(conversation.item)) {
       list->insert(place_of(conversation.item));
     }
   }
   void delist(const Conversation& conversation) {
-    expiry.erase({conversation.expires(), conversation.item.id});
+    expiry[conversation.partition].erase({conversation.expires(), conversation.item.id});
+    timers.erase({conversation.next_due(), conversation.item.id});
     if (std::set<QueuePlace>* list = list_of(conversation.item)) {
       list->erase(place_of(conversation.item));
     }
   }
-  void drop_expired(StoreBatch& batch);
-  void fold(ConversationRecord record, StoreBatch& batch);
+  Time stream_time(std::int32_t partition) const {
+    const auto found = stream_times.find(partition);
+    return found == stream_times.end() ? stream_base : std::max(found->second, stream_base);
+  }
+  bool load(std::string_view key, std::string_view value);
+  bool load_clocks(std::string_view value);
+  void save_clocks(StoreBatch& batch) const;
+  void drop_expired(std::int32_t partition, Time now, StoreBatch& batch);
+  Folded fold(std::int32_t partition, Offset offset, ConversationRecord record, Time now,
+              StoreBatch& batch);
+  bool change(Conversation& conversation, ConversationRecord record, Time now, Folded& folded);
+  bool take_snapshot(Conversation& conversation, std::int32_t partition,
+                     const ConversationRecord& record);
 };
 
-void Queues::Impl::drop_expired(StoreBatch& batch) {
-  while (!expiry.empty() && expiry.begin()->first < stream_time) {
-    const auto found = conversations.find(expiry.begin()->second);
-    batch.erase(Space::Queues, queues_key(found->first));
-    delist(found->second);
-    conversations.erase(found);
+bool Queues::Impl::load_clocks(std::string_view value) {
+  ByteReader in(value);
+  const auto version = in.fixed<char>();
+  if (version == 1) {
+    stream_base = read_time(in);
+    return in.ok();
+  }
+  if (version != kQueuesVersion) return false;
+  const std::uint64_t count = in.varint();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    const auto partition = static_cast<std::int32_t>(in.signed_varint());
+    stream_times[partition] = read_time(in);
+  }
+  return in.ok() && in.at_end();
+}
+
+void Queues::Impl::save_clocks(StoreBatch& batch) const {
+  std::string clocks(1, kQueuesVersion);
+  put_varint(clocks, stream_times.size());
+  for (const auto& [partition, time] : stream_times) {
+    put_signed(clocks, partition);
+    put_time(clocks, time);
+  }
+  batch.put(Space::Queues, queues_key(""), clocks);
+}
+
+bool Queues::Impl::load(std::string_view key, std::string_view value) {
+  const std::string id(key.substr(1));
+  if (id.empty()) return load_clocks(value);
+  Conversation conversation;
+  if (!decode(id, value, conversation)) return false;
+  enlist(conversation);
+  conversations.emplace(id, std::move(conversation));
+  return true;
+}
+
+void Queues::Impl::drop_expired(std::int32_t partition, Time now, StoreBatch& batch) {
+  for (const std::int32_t of : {partition, -1}) {
+    Due& due = expiry[of];
+    while (!due.empty() && due.begin()->first <= now) {
+      const auto found = conversations.find(due.begin()->second);
+      batch.erase(Space::Queues, queues_key(found->first));
+      delist(found->second);
+      conversations.erase(found);
+    }
   }
 }
 
-// Changes one conversation by one record; an unchanged one is written all the same when its record
-// time moved.
-void Queues::Impl::fold(ConversationRecord record, StoreBatch& batch) {
-  const bool withdraw = record.type == ConversationRecord::Type::Withdraw;
-  auto found = conversations.find(record.conversation);
+// A snapshot holds for who knows no more of the item than the snapshot does: to the fold from the
+// beginning it says what is there already, and a fold that begins later learns it. One that was
+// overtaken by a record is void.
+bool Queues::Impl::take_snapshot(Conversation& conversation, std::int32_t partition,
+                                 const ConversationRecord& record) {
+  if (record.after < conversation.last_offset) return false;
+  Conversation taken;
+  if (!decode(record.conversation, record.item, taken)) return false;
+  taken.partition = partition;
+  taken.last_offset = record.after;
+  taken.oldest = record.seen_at;
+  conversation = std::move(taken);
+  return true;
+}
+
+// Whether the record changed what an item says.
+bool Queues::Impl::change(Conversation& conversation, ConversationRecord record, Time now,
+                          Folded& folded) {
+  const bool ended = conversation.end_lease(now);
+  if (record.type <= Type::Withdraw) {
+    conversation.change(std::move(record));
+    return true;
+  }
+  if (record.type == Type::Timer) {
+    return conversation.fire(record.timer, record.due) || ended;
+  }
+  folded.outcome = conversation.act(record, now);
+  return folded.outcome->result == ActionOutcome::Result::Applied || ended;
+}
+
+// Changes one conversation by one record; an unchanged one is written all the same, with the offset
+// that it has been folded to.
+Queues::Folded Queues::Impl::fold(std::int32_t partition, Offset offset, ConversationRecord record,
+                                  Time now, StoreBatch& batch) {
+  Folded folded{.type = record.type, .seen_at = record.seen_at};
+  Found found = conversations.find(record.conversation);
+  const bool snapshot = record.type == Type::Snapshot;
   if (found == conversations.end()) {
-    if (withdraw) return;
+    if (is_action(record.type)) {
+      folded.outcome = ActionOutcome{record.action.id, ActionOutcome::Result::NoItem, "", {}, ""};
+    }
+    if (record.type != Type::Message && !snapshot) return folded;
     found = conversations.try_emplace(record.conversation).first;
     found->second.item.id = record.conversation;
+    found->second.oldest = record.seen_at;
   } else {
     delist(found->second);
   }
   Conversation& conversation = found->second;
-  conversation.change(std::move(record));
-  if (conversation.item.messages.empty() && !conversation.is_item) {
+  const bool over = record.type == Type::Timer && conversation.expires() <= now;
+  if (snapshot) {
+    folded.changed = take_snapshot(conversation, partition, record);
+  } else {
+    conversation.partition = partition;
+    conversation.last_offset = offset;
+    folded.changed = change(conversation, std::move(record), now, folded);
+  }
+  if (over || (conversation.messages.empty() && !conversation.is_item)) {
     batch.erase(Space::Queues, queues_key(found->first));
     conversations.erase(found);
-    return;
+    return folded;
   }
   enlist(conversation);
   batch.put(Space::Queues, queues_key(found->first), encode(conversation));
+  return folded;
 }
 
 Queues::Queues() : impl_(std::make_unique<Impl>()) {}
@@ -178,23 +228,10 @@ Queues::~Queues() = default;
 
 Result<std::unique_ptr<Queues>> Queues::open(const Store& store) {
   std::unique_ptr<Queues> queues(new Queues());
-  Impl& impl = *queues->impl_;
   bool damaged = false;
   const auto load = [&](std::string_view key, std::string_view value) {
-    const std::string id(key.substr(1));
-    if (id.empty()) {
-      ByteReader in(value);
-      damaged = in.fixed<char>() != kQueuesVersion;
-      impl.stream_time = read_time(in);
-      damaged = damaged || !in.ok();
-      return !damaged;
-    }
-    Conversation conversation;
-    damaged = !decode(id, value, conversation);
-    if (damaged) return false;
-    impl.enlist(conversation);
-    impl.conversations.emplace(id, std::move(conversation));
-    return true;
+    damaged = !queues->impl_->load(key, value);
+    return !damaged;
   };
   const Result<void> scanned =
       store.scan(Space::Queues, queues_key(""), prefix_end(queues_key("")), load);
@@ -203,24 +240,23 @@ Result<std::unique_ptr<Queues>> Queues::open(const Store& store) {
   return queues;
 }
 
-Result<void> Queues::apply(std::string_view key, std::string_view value, StoreBatch& batch) {
+Result<Queues::Folded> Queues::apply(Partition partition, Offset offset, std::string_view key,
+                                     std::string_view value, StoreBatch& batch) {
   Result<ConversationRecord> record = parse_conversation_record(key, value);
   if (!record) return std::unexpected(record.error());
 
   const std::lock_guard lock(impl_->mutex);
-  if (record->seen_at > impl_->stream_time) {
-    impl_->stream_time = record->seen_at;
-    std::string clock(1, kQueuesVersion);
-    put_signed(clock, impl_->stream_time.time_since_epoch().count());
-    batch.put(Space::Queues, queues_key(""), clock);
-    impl_->drop_expired(batch);
+  const std::int32_t of = number(partition);
+  if (record->seen_at > impl_->stream_time(of)) {
+    impl_->stream_times[of] = record->seen_at;
+    impl_->save_clocks(batch);
+    impl_->drop_expired(of, record->seen_at, batch);
   }
-  impl_->fold(std::move(*record), batch);
-  return {};
+  return impl_->fold(of, offset, std::move(*record), impl_->stream_time(of), batch);
 }
 
 Result<Queues::Page> Queues::list(std::string_view queue, bool all, std::string_view after,
-                                  std::size_t limit) const {
+                                  std::size_t limit, std::size_t max_messages) const {
   std::optional<QueuePlace> mark;
   if (!after.empty()) {
     mark = parse_page_mark(after);
@@ -239,7 +275,7 @@ Result<Queues::Page> Queues::list(std::string_view queue, bool all, std::string_
   while (page.items.size() < limit && (a != open.end() || b != rest.end())) {
     const bool from_open = b == rest.end() || (a != open.end() && *a < *b);
     const QueuePlace& place = from_open ? *a++ : *b++;
-    page.items.push_back(impl_->conversations.at(place.id).item);
+    page.items.push_back(copy_of(impl_->conversations.at(place.id), max_messages));
     page.next = page_mark(place);
   }
   if (a == open.end() && b == rest.end()) page.next.clear();
@@ -250,7 +286,7 @@ std::optional<QueueItem> Queues::item(std::string_view id) const {
   const std::shared_lock lock(impl_->mutex);
   const auto found = impl_->conversations.find(std::string(id));
   if (found == impl_->conversations.end() || !found->second.is_item) return std::nullopt;
-  return found->second.item;
+  return copy_of(found->second, SIZE_MAX);
 }
 
 std::string Queues::queue_of(std::string_view id) const {
@@ -263,6 +299,39 @@ std::size_t Queues::open_items(std::string_view queue) const {
   const std::shared_lock lock(impl_->mutex);
   const auto of = impl_->lists.find(queue);
   return of == impl_->lists.end() ? 0 : of->second.open.size();
+}
+
+Time Queues::stream_time(Partition partition) const {
+  const std::shared_lock lock(impl_->mutex);
+  return impl_->stream_time(number(partition));
+}
+
+std::vector<ConversationRecord> Queues::due(
+    Time now, std::size_t max, const std::function<bool(std::string_view id)>& mine) const {
+  std::vector<ConversationRecord> out;
+  const std::shared_lock lock(impl_->mutex);
+  for (const auto& [due, id] : impl_->timers) {
+    if (due > now || out.size() >= max) break;
+    if (!mine(id)) continue;
+    const Conversation& conversation = impl_->conversations.at(id);
+    ConversationRecord record;
+    record.conversation = id;
+    if (conversation.snapshot_due() <= now) {
+      record.type = Type::Snapshot;
+      record.seen_at = conversation.snapshot_due();
+      record.after = conversation.last_offset;
+      record.item = encode(conversation);
+      out.push_back(record);
+    }
+    record.type = Type::Timer;
+    for (const Conversation::Timer& timer : conversation.timers()) {
+      if (timer.due > now) continue;
+      record.timer = timer.timer;
+      record.seen_at = record.due = timer.due;
+      out.push_back(record);
+    }
+  }
+  return out;
 }
 
 }  // namespace vigie

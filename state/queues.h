@@ -1,20 +1,20 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
+#include "state/conversation_record.h"
 #include "state/store.h"
 
 namespace vigie {
@@ -22,30 +22,29 @@ namespace vigie {
 enum class ItemState : std::uint8_t { Open, Claimed, Waiting, Resolved, Withdrawn };
 std::string_view name(ItemState state);
 
-// One message of a conversation as its `conversations` record tells it: no text, only the key under
-// which `tagged` has it.
-struct ItemMessage {
-  std::string key;  // network/id
-  Time event_time{};
-  bool inbound = true;  // false: written by the brand or an ambassador
-  std::string queue;    // "social", "community"; of an inbound message
-  std::string route;
-  std::string priority;          // "low" to "urgent"
-  std::int64_t sla_seconds = 0;  // 0: none
-  std::string author_handle;
-  friend bool operator==(const ItemMessage&, const ItemMessage&) = default;
+// How long somebody has waited, in working time. It runs while the item is open, pauses while it is
+// waiting, ends with the response or with the resolution.
+struct ItemClock {
+  enum class Kind : std::uint8_t { FirstResponse, NextResponse, Resolution };
+  Kind kind = Kind::FirstResponse;
+  std::chrono::seconds limit{0};
+  Time since{};                  // began to run, or ran on
+  std::chrono::seconds left{0};  // at `since`; of a paused one: now
+  std::optional<Time> due;       // empty: paused
+  std::optional<Time> warn_at;   // a fifth of the limit before `due`
+  friend bool operator==(const ItemClock&, const ItemClock&) = default;
 };
+std::string_view name(ItemClock::Kind kind);
 
-// A record of the `conversations` topic: `{"v":1,"type":"message"|"withdraw", ...}`.
-struct ConversationRecord {
-  enum class Type : std::uint8_t { Message, Withdraw };
-  Type type = Type::Message;
-  std::string conversation;  // the record's key
-  Time seen_at{};            // record time of what caused it
-  ItemMessage message;       // of a Withdraw only the key counts
+// What a person said with an action.
+struct ItemNote {
+  Time at{};
+  std::string who;
+  std::string action;  // its name
+  std::string text;
+  friend bool operator==(const ItemNote&, const ItemNote&) = default;
 };
-void append_json(std::string& out, const ConversationRecord& record);
-Result<ConversationRecord> parse_conversation_record(std::string_view key, std::string_view json);
+constexpr std::size_t kKeptNotes = 20;
 
 // A queue item is a conversation: what one of the two people has to look at.
 struct QueueItem {
@@ -55,25 +54,61 @@ struct QueueItem {
   std::string priority;
   std::string route;  // of the first routed message
   std::int64_t sla_seconds = 0;
+  std::int64_t resolve_seconds = 0;
   Time opened_at{};                   // event time of the first inbound message
-  Time updated_at{};                  // record time of the last record
-  std::optional<Time> due_at;         // when the SLA of what waits for an answer runs out
-  std::string answered_by;            // handle of who replied last
+  Time updated_at{};                  // record time of the last message or action
+  std::optional<Time> due_at;         // of the clock that runs out first
+  std::string answered_by;            // who replied last: a handle, or who noted a reply
+  std::string claimed_by;             // who holds it; empty: nobody
+  std::optional<Time> claimed_until;  // stream time at which the claim ends by itself
+  std::string resolved_by;            // while it is resolved
+  std::optional<Time> resolved_at;
+  std::optional<Time> first_response_at;
+  std::vector<ItemClock> clocks;      // the response that is owed, then the resolution
+  bool other_queue = false;           // a message was routed to the other queue and did not move it
+  bool answered_by_other = false;     // somebody else replied while the holder held it
+  bool late_message = false;          // came after the answer or resolution, stands before it
   std::size_t omitted = 0;            // messages after the first that are counted and not kept
   std::vector<ItemMessage> messages;  // by (event time, key)
+  std::size_t notes_omitted = 0;      // older ones, counted and not kept
+  std::vector<ItemNote> notes;        // in the order in which they took effect
 };
 
-// The items of both queues, folded from `conversations` in offset order, the same for every node
-// that folds the same records. One thread folds; any thread may read.
+// What became of an action: the fold decides, in offset order.
+struct ActionOutcome {
+  enum class Result : std::uint8_t {
+    Applied,
+    Repeated,  // an action with this id took effect before
+    Held,      // somebody else holds the item: `who`, `until`
+    Refused,   // `why`
+    NoItem,
+  };
+  std::string id;
+  Result result = Result::Applied;
+  std::string who;
+  Time until{};
+  std::string why;
+};
+
+// The items of both queues, folded from `conversations` in the order of each partition, the same
+// for every node that folds the same records. One thread folds; any thread may read.
 class Queues {
  public:
   // Reads what was folded before from `store`, which outlives this.
   static Result<std::unique_ptr<Queues>> open(const Store& store);
   ~Queues();
 
+  // What a record did.
+  struct Folded {
+    ConversationRecord::Type type = ConversationRecord::Type::Message;
+    Time seen_at{};
+    bool changed = false;                  // an item, or what waits for one
+    std::optional<ActionOutcome> outcome;  // of an action
+  };
   // Folds one record; the change is put into `batch`, to be written with the offset. A record that
   // cannot be read is skipped and said in the error; nothing else changes.
-  Result<void> apply(std::string_view key, std::string_view value, StoreBatch& batch);
+  Result<Folded> apply(Partition partition, Offset offset, std::string_view key,
+                       std::string_view value, StoreBatch& batch);
 
   struct Page {
     std::vector<QueueItem> items;
@@ -81,9 +116,10 @@ class Queues {
     std::size_t total = 0;
   };
   // Items that wait for somebody (open and claimed; with `all` also waiting and resolved), by
-  // priority, then by time left to the SLA, then by age. Invalid when `after` is no page mark.
-  Result<Page> list(std::string_view queue, bool all, std::string_view after,
-                    std::size_t limit) const;
+  // priority, then by time left to the SLA, then by age. Each with its newest `max_messages`; what
+  // is left out is in `omitted`. Invalid when `after` is no page mark.
+  Result<Page> list(std::string_view queue, bool all, std::string_view after, std::size_t limit,
+                    std::size_t max_messages = SIZE_MAX) const;
 
   std::optional<QueueItem> item(std::string_view id) const;
   // The queue an item is in; empty when there is no such item, or it has never been in one.
@@ -91,6 +127,14 @@ class Queues {
 
   // Open items of a queue.
   std::size_t open_items(std::string_view queue) const;
+
+  // Record time of the newest record of a partition.
+  Time stream_time(Partition partition) const;
+
+  // What is due at `now` and has not taken effect: firings, and snapshots of items whose oldest
+  // record grows old. For the node that writes them; those of the items it asks for with `mine`.
+  std::vector<ConversationRecord> due(Time now, std::size_t max,
+                                      const std::function<bool(std::string_view id)>& mine) const;
 
  private:
   Queues();

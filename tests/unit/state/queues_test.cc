@@ -61,7 +61,7 @@ class QueuesTest : public testing::Test {
     std::string value;
     append_json(value, record);
     StoreBatch batch;
-    ASSERT_TRUE(queues_->apply(record.conversation, value, batch));
+    ASSERT_TRUE(queues_->apply(Partition{0}, offset_++, record.conversation, value, batch));
     ASSERT_TRUE(store_->write(batch, Durability::Buffered));
   }
 
@@ -72,6 +72,7 @@ class QueuesTest : public testing::Test {
     return out;
   }
 
+  Offset offset_ = 0;
   TemporaryDirectory directory_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Queues> queues_;
@@ -261,7 +262,7 @@ TEST_F(QueuesTest, SaysWhatIsWrongWithARecordAndChangesNothing) {
         R"({"v":1,"type":"withdraw","seen_at":"yesterday","message":"x/1"})",
         R"({"v":1,"type":"message","seen_at":"2026-06-01T10:00:00Z","message":"x/1"})"}) {
     StoreBatch batch;
-    EXPECT_EQ(queues_->apply("x/1", value, batch).error().code, Code::Invalid) << value;
+    EXPECT_EQ(queues_->apply(Partition{0}, 0, "x/1", value, batch).error().code, Code::Invalid) << value;
     EXPECT_TRUE(batch.empty());
   }
 }

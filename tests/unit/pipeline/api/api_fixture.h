@@ -200,7 +200,7 @@ class ApiTest : public testing::Test {
     std::string value;
     append_json(value, record);
     StoreBatch batch;
-    ASSERT_TRUE(queues_->apply(conversation, value, batch));
+    ASSERT_TRUE(queues_->apply(Partition{0}, offset_++, conversation, value, batch));
   }
 
   void set_readiness(Readiness readiness) {
@@ -211,6 +211,7 @@ class ApiTest : public testing::Test {
   // A token whose secret is `secret`.
   static ApiToken token(std::string name, std::string_view secret, Role role);
 
+  Offset offset_ = 0;
   Time now_ = *parse_time("2026-06-01T10:00:30Z");
   std::filesystem::path directory_;
   std::unique_ptr<Store> store_;

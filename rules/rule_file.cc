@@ -372,7 +372,7 @@ class Reader {
     for (const YamlNode& item : items(routes, "routes")) {
       if (!is_map(item, "routes")) continue;
       keys(item, "routes",
-           {"id", "when", "queue", "priority", "sla", "must_match", "must_not_match"});
+           {"id", "when", "queue", "priority", "sla", "resolve", "must_match", "must_not_match"});
       RouteSource route;
       route.route.id = id_of(item, "routes", seen);
       route.when = query_of(item, "when", "routes");
@@ -418,17 +418,25 @@ class Reader {
                                        priority->text));
       }
     }
-    const YamlNode* sla = scalar(item, "sla", "routes", false);
-    if (sla != nullptr) {
-      route.sla = parse_duration(sla->text);
-      if (!route.sla) {
-        diagnostics_.error(sla->mark, "routes: sla: expected a duration such as 15m, 8h or 2d");
-      }
+    const YamlNode* sla = read_length(item, "sla", route.sla);
+    const YamlNode* resolve = read_length(item, "resolve", route.resolve);
+    const YamlNode* unused = priority != nullptr ? priority : sla != nullptr ? sla : resolve;
+    if (none && unused != nullptr) {
+      diagnostics_.warning(unused->mark,
+                           "routes: priority, sla and resolve mean nothing without a queue");
     }
-    if (none && (priority != nullptr || sla != nullptr)) {
-      diagnostics_.warning((priority != nullptr ? priority : sla)->mark,
-                           "routes: priority and sla mean nothing without a queue");
+  }
+
+  const YamlNode* read_length(const YamlNode& item, const char* key,
+                              std::optional<std::chrono::seconds>& out) {
+    const YamlNode* length = scalar(item, key, "routes", false);
+    if (length == nullptr) return nullptr;
+    out = parse_duration(length->text);
+    if (!out) {
+      diagnostics_.error(length->mark,
+                         fmt::format("routes: {}: expected a duration such as 15m, 8h or 2d", key));
     }
+    return length;
   }
 
   Diagnostics& diagnostics_;

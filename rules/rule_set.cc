@@ -64,6 +64,8 @@ std::string version_of(const RuleFile& file) {
     text.add(name(route.route.queue));
     text.add(name(route.route.priority));
     text.add(fmt::format("{}", route.route.sla ? route.route.sla->count() : 0));
+    // Only where there is one, so that files without it keep their version.
+    if (route.route.resolve) text.add(fmt::format("resolve {}", route.route.resolve->count()));
   }
   return text.hash();
 }

@@ -91,7 +91,8 @@ struct Route {
   std::string id;
   Queue queue = Queue::None;
   Priority priority = Priority::Normal;
-  std::optional<std::chrono::seconds> sla;
+  std::optional<std::chrono::seconds> sla;      // until somebody answers
+  std::optional<std::chrono::seconds> resolve;  // until the item is resolved
 };
 
 // A part of a week, in `timezone()`, in which the brand answers. Minutes count from midnight.

@@ -97,8 +97,8 @@ void Conversation::change(ConversationRecord record) {
     if (message.inbound && (message.sla_seconds > 0 || message.resolve_seconds > 0)) {
       hours = std::move(record.hours);
     }
-    const bool again = !known && !messages.empty() && before(messages.front(), message) &&
-                       omitted.covers(message);
+    const bool again =
+        !known && !messages.empty() && before(messages.front(), message) && omitted.covers(message);
     is_new = !known && !again;
     const bool by_other = !message.inbound && claim && is_new;
     if (by_other && !same_person(claim->who, message.author_handle)) {

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 11> kTypes = {
     "message", "withdraw", "claim",  "release", "reply_noted", "note",
     "handoff", "resolve",  "reopen", "timer",   "snapshot"};
 constexpr std::array<std::string_view, 6> kTimers = {
-    "lease",  "response_warning", "response_breach", "resolution_warning", "resolution_breach",
+    "lease", "response_warning", "response_breach", "resolution_warning", "resolution_breach",
     "expiry"};
 
 void write_hours(JsonWriter& json, const WorkHours& hours) {
@@ -220,8 +220,8 @@ void append_json(std::string& out, const ConversationRecord& record) {
   }
   if (record.type == Type::Snapshot) {
     json.field("after", record.after);
-    json.field("item", hex(reinterpret_cast<const std::uint8_t*>(record.item.data()),
-                           record.item.size()));
+    json.field("item",
+               hex(reinterpret_cast<const std::uint8_t*>(record.item.data()), record.item.size()));
   }
   json.end_object();
 }

@@ -173,8 +173,7 @@ void Walk::resolve(const StateMark& mark) {
 void Walk::start(ItemClock& clock) const {
   const seconds spare = clock.limit / kWarnPart;
   clock.due = conversation_.hours.after(clock.since, clock.left);
-  clock.warn_at =
-      conversation_.hours.after(clock.since, std::max(clock.left - spare, seconds{0}));
+  clock.warn_at = conversation_.hours.after(clock.since, std::max(clock.left - spare, seconds{0}));
 }
 
 void Walk::add_response() {

@@ -69,9 +69,9 @@ struct Queues::Impl {
   std::map<std::string, Lists, std::less<>> lists;              // by queue; guarded by mutex
   // By partition; those of version 1 under -1 until a record tells theirs. Guarded by mutex.
   std::map<std::int32_t, Due> expiry;
-  Due timers;                                  // when each item is due next; guarded by mutex
-  std::map<std::int32_t, Time> stream_times;   // guarded by mutex
-  Time stream_base{};                          // as version 1 had it, for all; guarded by mutex
+  Due timers;                                 // when each item is due next; guarded by mutex
+  std::map<std::int32_t, Time> stream_times;  // guarded by mutex
+  Time stream_base{};                         // as version 1 had it, for all; guarded by mutex
 
   std::set<QueuePlace>* list_of(const QueueItem& item) {
     if (item.state == ItemState::Withdrawn) return nullptr;

@@ -90,6 +90,12 @@ struct ActionOutcome {
   std::string why;
 };
 
+// What whoever wrote an action is told.
+struct ActionDone {
+  Offset offset = 0;                     // of its record
+  std::optional<ActionOutcome> outcome;  // empty: written, and not folded in time
+};
+
 // The items of both queues, folded from `conversations` in the order of each partition, the same
 // for every node that folds the same records. One thread folds; any thread may read.
 class Queues {

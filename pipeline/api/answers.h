@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pipeline/api/routes.h"
+#include "pipeline/core/json.h"
 
 // The answer of each route; routes.cc says which is whose.
 namespace vigie {
@@ -14,6 +15,7 @@ Response answer_rules(const Service& service, const Principal& who, const Reques
 Response answer_alerts(const Service& service, const Principal& who, const Request& request);
 Response answer_items(const Service& service, const Principal& who, const Request& request);
 Response answer_item(const Service& service, const Principal& who, const Request& request);
+Response answer_action(const Service& service, const Principal& who, const Request& request);
 Response answer_counters(const Service& service, const Principal& who, const Request& request);
 Response answer_top(const Service& service, const Principal& who, const Request& request);
 Response answer_share_of_voice(const Service& service, const Principal& who,
@@ -25,6 +27,10 @@ Response answer_formulas(const Service& service, const Principal& who, const Req
 Response answer_mentions(const Service& service, const Principal& who, const Request& request);
 Response answer_explain(const Service& service, const Principal& who, const Request& request);
 Response answer_backtest(const Service& service, const Principal& who, const Request& request);
+
+// An item as `who` may see it, with its newest messages. JSON of what cannot be read is the error.
+Result<void> write_item(JsonWriter& json, const Service& service, const Principal& who,
+                        const QueueItem& item);
 
 // Whether a Content-Type says JSON, one value or one a line: a form that a web page of another
 // origin cannot send without asking first.

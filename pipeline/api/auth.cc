@@ -52,6 +52,11 @@ bool is_bearer(std::string_view scheme) {
 
 }  // namespace
 
+std::string sha256_hex(std::string_view text) {
+  const std::string digest = sha256(text);
+  return hex(reinterpret_cast<const std::uint8_t*>(digest.data()), digest.size());
+}
+
 bool Principal::has(Role role) const {
   if (everything) return true;
   return token != nullptr && std::ranges::find(token->roles, role) != token->roles.end();

@@ -19,6 +19,9 @@ struct Principal {
   bool has(Role role) const;
 };
 
+// The SHA-256 of a text as 64 hex digits.
+std::string sha256_hex(std::string_view text);
+
 // Knows the bearer tokens. Any thread may call it.
 class Authenticator {
  public:

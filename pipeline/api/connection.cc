@@ -399,6 +399,9 @@ asio::awaitable<bool> serve_one(Held<Stream> c) {
     case RunsOn::Writer:
       co_await run_on(server.writers, job, asio::use_awaitable);
       break;
+    case RunsOn::Actor:
+      co_await run_on(server.actors, job, asio::use_awaitable);
+      break;
     default:
       job->response = job->route->answer(*job->service, job->who, job->request);
   }
@@ -465,7 +468,7 @@ ServerState::ServerState(ApiOptions options_in, ApiParts parts_in,
       webhooks(secrets.empty() ? std::optional<WebhookVerifier>()
                                : std::optional<WebhookVerifier>(std::in_place, std::move(secrets),
                                                                 parts.clock)),
-      service{options, parts, webhooks ? &*webhooks : nullptr, backtest},
+      service{options, parts, webhooks ? &*webhooks : nullptr, backtest, idempotency},
       authenticator(options.tokens),
       metrics(parts.registry) {}
 

@@ -14,6 +14,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "pipeline/api/auth.h"
+#include "pipeline/api/idempotency.h"
 #include "pipeline/api/metrics.h"
 #include "pipeline/api/routes.h"
 #include "pipeline/api/server.h"
@@ -65,6 +66,7 @@ struct ServerState {
   const ApiParts parts;
   const std::optional<WebhookVerifier> webhooks;
   std::mutex backtest;
+  IdempotencyMemory idempotency{10'000, std::size_t{16} << 20};
   const Service service;
   const Authenticator authenticator;
   ApiMetrics metrics;
@@ -83,6 +85,7 @@ struct ServerState {
   boost::asio::io_context io;
   boost::asio::thread_pool readers{3};
   boost::asio::thread_pool writers{3};
+  boost::asio::thread_pool actors{3};
 };
 
 // Serves an accepted connection until it ends.

@@ -57,28 +57,74 @@ Result<void> write_message(JsonWriter& json, const Service& service, const Princ
   return {};
 }
 
+void write_notes(JsonWriter& json, const QueueItem& item) {
+  json.key("notes").begin_array();
+  for (const ItemNote& note : item.notes) {
+    json.begin_object().field("at", format_time(note.at)).field("who", note.who);
+    json.field("action", note.action).field("text", note.text).end_object();
+  }
+  json.end_array().field("notes_omitted", static_cast<std::int64_t>(item.notes_omitted));
+}
+
+void optional_time(JsonWriter& json, std::string_view key, const std::optional<Time>& time) {
+  optional_text(json, key, time ? format_time(*time) : std::string());
+}
+
+// Where the clocks stand at `now`, the stream time of what is served.
+void write_clocks(JsonWriter& json, const QueueItem& item, Time now) {
+  json.key("clocks").begin_array();
+  for (const ItemClock& clock : item.clocks) {
+    const bool breached = clock.due && *clock.due <= now;
+    json.begin_object().field("kind", name(clock.kind));
+    json.field("limit_seconds", std::int64_t{clock.limit.count()});
+    json.field("since", format_time(clock.since));
+    optional_time(json, "due_at", clock.due);
+    optional_time(json, "warn_at", clock.warn_at);
+    json.field("paused", !clock.due.has_value());
+    if (!clock.due) json.field("left_seconds", std::int64_t{clock.left.count()});
+    json.field("at_risk", !breached && clock.warn_at && *clock.warn_at <= now);
+    json.field("breached", breached).end_object();
+  }
+  json.end_array();
+}
+
+void write_flags(JsonWriter& json, const QueueItem& item) {
+  json.key("flags").begin_array();
+  if (item.other_queue) json.string("other_queue");
+  if (item.answered_by_other) json.string("answered_by_other");
+  if (item.late_message) json.string("late_message");
+  json.end_array();
+}
+
+}  // namespace
+
 Result<void> write_item(JsonWriter& json, const Service& service, const Principal& who,
-                        const QueueItem& item, std::size_t max_messages) {
+                        const QueueItem& item) {
   json.begin_object().field("id", item.id).field("queue", item.queue);
   json.field("state", name(item.state)).field("priority", item.priority);
   optional_text(json, "route", item.route);
   json.field("sla_seconds", item.sla_seconds);
-  optional_text(json, "due_at", item.due_at ? format_time(*item.due_at) : std::string());
+  optional_time(json, "due_at", item.due_at);
   json.field("opened_at", format_time(item.opened_at));
   json.field("updated_at", format_time(item.updated_at));
   optional_text(json, "answered_by", item.answered_by);
+  optional_time(json, "first_response_at", item.first_response_at);
+  optional_text(json, "claimed_by", item.claimed_by);
+  optional_time(json, "claimed_until", item.claimed_until);
+  optional_text(json, "resolved_by", item.resolved_by);
+  optional_time(json, "resolved_at", item.resolved_at);
+  write_flags(json, item);
+  write_clocks(json, item, service.parts.as_of());
+  write_notes(json, item);
   json.field("message_count", static_cast<std::int64_t>(item.messages.size() + item.omitted));
   json.key("messages").begin_array();
-  const std::size_t shown = std::min(item.messages.size(), max_messages);
-  for (std::size_t i = item.messages.size() - shown; i < item.messages.size(); ++i) {
-    const Result<void> written = write_message(json, service, who, item.messages[i]);
+  for (const ItemMessage& message : item.messages) {
+    const Result<void> written = write_message(json, service, who, message);
     if (!written) return written;
   }
   json.end_array().end_object();
   return {};
 }
-
-}  // namespace
 
 Response answer_items(const Service& service, const Principal& who, const Request& request) {
   const Result<std::size_t> limit = count_param(request, "limit", kDefaultItems, kMaxItems);
@@ -86,8 +132,9 @@ Response answer_items(const Service& service, const Principal& who, const Reques
   const std::string_view state = request.param("state").value_or("open");
   if (state != "open" && state != "all") return problem(400, "state: expected open or all");
 
-  const Result<Queues::Page> page = service.parts.queues.list(
-      request.captures[0], state == "all", request.param("after").value_or(""), *limit);
+  const Result<Queues::Page> page =
+      service.parts.queues.list(request.captures[0], state == "all",
+                                request.param("after").value_or(""), *limit, kListedMessages);
   if (!page) return problem(page.error());
   Response response;
   JsonWriter json(response.body);
@@ -96,7 +143,7 @@ Response answer_items(const Service& service, const Principal& who, const Reques
   optional_text(json, "next", page->next);
   json.key("items").begin_array();
   for (const QueueItem& item : page->items) {
-    const Result<void> written = write_item(json, service, who, item, kListedMessages);
+    const Result<void> written = write_item(json, service, who, item);
     if (!written) return problem(written.error());
   }
   json.end_array().end_object();
@@ -108,7 +155,7 @@ Response answer_item(const Service& service, const Principal& who, const Request
   if (!item) return problem(404, "no such item");
   Response response;
   JsonWriter json(response.body);
-  const Result<void> written = write_item(json, service, who, *item, item->messages.size());
+  const Result<void> written = write_item(json, service, who, *item);
   if (!written) return problem(written.error());
   return response;
 }

@@ -67,6 +67,13 @@ constexpr RouteEntry kRoutes[] = {
      RunsOn::Reader,
      {},
      answer_backtest},
+    {"action",
+     "POST",
+     "/api/v1/items/{id}/{action}",
+     Access::Act,
+     RunsOn::Actor,
+     {},
+     answer_action},
     {"mentions", "POST", "/api/v1/mentions", Access::Write, RunsOn::Writer, {}, answer_mentions},
 };
 
@@ -90,6 +97,7 @@ bool matches(std::string_view pattern, std::string_view path, std::vector<std::s
     std::optional<std::string> value = percent_decode(segment, false);
     if (!value || value->empty()) return false;
     if (expected == "{queue}" && *value != "social" && *value != "community") return false;
+    if (expected == "{action}" && !parse_action(*value)) return false;
     captures.push_back(std::move(*value));
   }
   return pattern.empty() && path.empty();
@@ -149,6 +157,9 @@ std::optional<Response> refusal(const RouteEntry& route, const Principal& who,
     case Access::Read:
       enough = who.has(Role::Reader) || who.has(Role::Social) || who.has(Role::Community) ||
                who.has(Role::Admin);
+      break;
+    case Access::Act:
+      enough = who.has(Role::Social) || who.has(Role::Community) || who.has(Role::Admin);
       break;
     case Access::Write:
       enough = who.has(Role::Ingest) || who.has(Role::Admin);

@@ -13,23 +13,28 @@
 
 namespace vigie {
 
+class IdempotencyMemory;
+
 // What answers are made from. Any thread; everything outlives it.
 struct Service {
   const ApiOptions& options;
   const ApiParts& parts;
   const WebhookVerifier* webhooks;  // null: none configured
   std::mutex& backtest;             // held by the one that runs
+  IdempotencyMemory& idempotency;
 };
 
 enum class Access : std::uint8_t {
   Public,  // anybody
   Read,    // reader, social, community, admin
+  Act,     // social, community, admin; the answer looks at whose item it is
   Write,   // ingest, admin, or a signed webhook
 };
 
-// Where an answer is made: on the event loop, among the few threads that read the store, or among
-// those that wait until something is written; a stream is a conversation of its own.
-enum class RunsOn : std::uint8_t { Loop, Reader, Writer, Stream };
+// Where an answer is made: on the event loop, among the few threads that read the store, among
+// those that wait until something is written, or until it is folded; a stream is a conversation of
+// its own.
+enum class RunsOn : std::uint8_t { Loop, Reader, Writer, Actor, Stream };
 
 struct RouteEntry {
   std::string_view name;     // label in metrics

@@ -200,8 +200,10 @@ void ApiServer::stop() {
   }
   state.readers.stop();
   state.writers.stop();
+  state.actors.stop();
   state.readers.join();
   state.writers.join();
+  state.actors.join();
   state.io.stop();
   for (std::thread& thread : impl_->threads) thread.join();
 }

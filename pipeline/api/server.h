@@ -121,6 +121,9 @@ struct ApiParts {
   // Stores a delivery and returns once it is durable. Throttled and Unavailable are told to the
   // sender, who comes again. Empty: this node takes none.
   std::function<Result<Accepted>(Delivery delivery)> accept;
+  // Writes an action on an item (without its record time) and returns once this node's fold has
+  // passed it, or after a wait that has an end. Empty: this node takes none.
+  std::function<Result<ActionDone>(ConversationRecord action)> act;
   // The rules in use; null while there are none.
   std::function<std::shared_ptr<const RuleSet>()> rules;
   // Explains these rules; null while there are none.

@@ -16,11 +16,13 @@
 #include "pipeline/cli/housekeeping.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
+#include "pipeline/run/action_desk.h"
 #include "pipeline/run/alerting.h"
 #include "pipeline/run/connector_runner.h"
 #include "pipeline/run/ingest.h"
 #include "pipeline/run/rule_cost_board.h"
 #include "pipeline/run/rules_source.h"
+#include "pipeline/run/timers.h"
 #include "pipeline/run/view.h"
 #include "pipeline/run/worker.h"
 
@@ -35,24 +37,6 @@ constexpr milliseconds kStationWait{100};
 constexpr milliseconds kRestartPause{1000};
 constexpr milliseconds kRulesEvery{200};
 constexpr milliseconds kHouseEvery{1000};
-
-SurgeOptions surge_options(const SurgeConfig& config) {
-  const auto whole_minutes = [](milliseconds length) {
-    return std::chrono::duration_cast<minutes>(length);
-  };
-  SurgeOptions options;
-  options.enabled = config.enabled;
-  options.window = whole_minutes(config.window);
-  options.floor = config.floor;
-  options.min_authors = config.min_authors;
-  options.ratio = config.ratio;
-  options.z = config.z;
-  options.clear_z = config.clear_z;
-  options.clear_after = whole_minutes(config.clear_after);
-  options.cooldown = whole_minutes(config.cooldown);
-  options.min_history = whole_minutes(config.min_history);
-  return options;
-}
 
 bool brings_its_time(const ConnectorConfig& connector) {
   const YamlNode* time = connector.options.find("time");
@@ -76,41 +60,6 @@ Result<Delivery> read_delivery(std::string_view body, const Grant& grant) {
 
 }  // namespace
 
-Result<Roles> parse_roles(std::string_view text) {
-  Roles roles{.ingest = false, .worker = false, .view = false};
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    const std::string_view role = text.substr(0, comma);
-    if (role == "ingest") {
-      roles.ingest = true;
-    } else if (role == "worker") {
-      roles.worker = true;
-    } else if (role == "view") {
-      roles.view = true;
-    } else {
-      return fail(Code::Invalid,
-                  fmt::format("--roles: unknown role \"{}\"; expected ingest, worker "
-                              "or view, with commas",
-                              role));
-    }
-    text = comma == std::string_view::npos ? "" : text.substr(comma + 1);
-  }
-  return roles;
-}
-
-KafkaOptions kafka_options(const LogConfig& config) {
-  KafkaOptions options;
-  options.bootstrap = config.kafka.bootstrap;
-  options.topic_prefix = config.kafka.topic_prefix;
-  options.partitions = config.kafka.partitions;
-  options.replication_factor = config.kafka.replication_factor;
-  options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.retention);
-  options.client_id = config.kafka.client_id;
-  options.instance_id = config.kafka.instance_id;
-  for (const auto& [key, value] : config.kafka.properties) options.properties[key] = value;
-  return options;
-}
-
 struct Service::Impl {
   Config config;
   Roles roles;
@@ -128,6 +77,7 @@ struct Service::Impl {
   std::unique_ptr<Store> view_store;  // with Kafka: what the view folds
   std::unique_ptr<EventLog> log;
   std::unique_ptr<Ingest> ingest;
+  std::unique_ptr<ActionDesk> desk;
   std::unique_ptr<View> view;
   std::unique_ptr<Housekeeping> house;
   std::unique_ptr<ApiServer> api;
@@ -151,7 +101,8 @@ struct Service::Impl {
   Result<void> start_api();
   void run_worker();
   Result<void> work();
-  void run_alerting();
+  template <class Open>
+  void keep_stepping(std::string_view station, Open open);
   void run_view();
   void keep_house();
   Readiness readiness() const;
@@ -262,6 +213,7 @@ Result<void> Service::Impl::start_api() {
     parts.read = read_delivery;
     parts.accept = [this](Delivery delivery) { return accept(std::move(delivery)); };
   }
+  parts.act = [this](ConversationRecord action) { return desk->act(std::move(action)); };
   parts.rules = [this] { return rules->current(); };
   parts.explainer = [this] { return rules->explainer(); };
   parts.readiness = [this] { return readiness(); };
@@ -341,19 +293,20 @@ void Service::Impl::run_worker() {
   }
 }
 
-void Service::Impl::run_alerting() {
+// A station that `open` makes: it returns one, and is asked again after the log has failed.
+template <class Open>
+void Service::Impl::keep_stepping(std::string_view station, Open open) {
   while (!stopping) {
-    auto alerting =
-        Alerting::open(*log, view_state(), registry, surge_options(config.alerts.surge));
+    auto made = open();
     Result<void> ended;
-    if (!alerting) ended = std::unexpected(std::move(alerting.error()));
+    if (!made) ended = std::unexpected(std::move(made.error()));
     while (ended && !stopping) {
-      auto stepped = (*alerting)->step(kStationWait);
+      auto stepped = (*made)->step(kStationWait);
       if (!stepped) ended = std::unexpected(std::move(stepped.error()));
     }
     if (stopping) return;
     if (embedded || ended.error().code != Code::Unavailable) return give_up(ended.error());
-    spdlog::warn("alerting error=\"{}\" action=restart", ended.error().message);
+    spdlog::warn("{} error=\"{}\" action=restart", station, ended.error().message);
     sleep(kRestartPause);
   }
 }
@@ -420,6 +373,10 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
     ViewOptions options;
     options.fold_state = !self.embedded;
     options.clock = system_clock();
+    // What people do goes by stream time, so that it stands after what they had seen.
+    self.desk = std::make_unique<ActionDesk>(
+        *self.log, ActionDesk::Options{.clock = [&self] { return self.view->as_of(); }});
+    options.on_action = [&self](const ActionOutcome& outcome) { self.desk->passed(outcome); };
     auto view = View::open(*self.log, self.view_state(), self.registry, std::move(options));
     if (!view) return std::unexpected(std::move(view.error()));
     self.view = std::move(*view);
@@ -437,7 +394,18 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
     auto started = self.start_api();
     if (!started) return std::unexpected(std::move(started.error()));
     self.threads.emplace_back([&self] { self.run_view(); });
-    self.threads.emplace_back([&self] { self.run_alerting(); });
+    self.threads.emplace_back([&self] {
+      self.keep_stepping("alerting", [&self] {
+        return Alerting::open(*self.log, self.view_state(), self.registry,
+                              surge_options(self.config.alerts.surge));
+      });
+    });
+    self.threads.emplace_back([&self] {
+      self.keep_stepping("timers", [&self] {
+        return Timers::open(*self.log, self.view_state(), *self.view, self.registry,
+                            {.shared = !self.embedded});
+      });
+    });
   }
   if (roles.worker) self.threads.emplace_back([&self] { self.run_worker(); });
   self.threads.emplace_back([&self] { self.keep_house(); });
@@ -462,6 +430,7 @@ void Service::stop() {
   self.api.reset();
   self.house.reset();
   self.view.reset();
+  self.desk.reset();
   self.ingest.reset();
   self.log.reset();
   self.view_store.reset();

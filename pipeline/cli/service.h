@@ -12,6 +12,7 @@
 namespace vigie {
 
 struct KafkaOptions;
+struct SurgeOptions;
 
 // What this process does. With the embedded log it is always all of it.
 struct Roles {
@@ -50,5 +51,6 @@ class Service {
 
 // How the log of a config with Kafka is opened.
 KafkaOptions kafka_options(const LogConfig& config);
+SurgeOptions surge_options(const SurgeConfig& config);
 
 }  // namespace vigie

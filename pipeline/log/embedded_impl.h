@@ -65,6 +65,7 @@ struct EmbeddedLog::Impl {
   struct Waiting {
     std::vector<Record> records;
     StoreBatch* state = nullptr;
+    Offset last = -1;  // of its last record
     bool done = false;
     Result<void> result;
   };
@@ -92,7 +93,7 @@ struct EmbeddedLog::Impl {
   Extent& extent(const LogPlace& place) { return extents[place]; }
 
   Result<void> load();
-  Result<void> write(std::vector<Record> records, StoreBatch* state);
+  Result<void> write(std::vector<Record> records, StoreBatch* state, Offset* last = nullptr);
   std::vector<Waiting*> take_group();
   Result<void> write_group(const std::vector<Waiting*>& waiting);
   Result<void> collect(const Record& record, Group& group);

@@ -114,7 +114,8 @@ Result<void> EmbeddedLog::Impl::load() {
 }
 
 // The first caller that finds no writer becomes it and writes for all who wait.
-Result<void> EmbeddedLog::Impl::write(std::vector<Record> records, StoreBatch* state) {
+Result<void> EmbeddedLog::Impl::write(std::vector<Record> records, StoreBatch* state,
+                                      Offset* last) {
   Waiting mine;
   mine.records = std::move(records);
   mine.state = state;
@@ -122,7 +123,10 @@ Result<void> EmbeddedLog::Impl::write(std::vector<Record> records, StoreBatch* s
   queue.push_back(&mine);
   while (true) {
     changed.wait(lock, [&] { return mine.done || !writing; });
-    if (mine.done) return mine.result;
+    if (mine.done) {
+      if (last != nullptr) *last = mine.last;
+      return mine.result;
+    }
     writing = true;
     const std::vector<Waiting*> group = take_group();
     lock.unlock();
@@ -161,10 +165,11 @@ std::vector<EmbeddedLog::Impl::Waiting*> EmbeddedLog::Impl::take_group() {
 
 Result<void> EmbeddedLog::Impl::write_group(const std::vector<Waiting*>& waiting) {
   Group group;
-  for (const Waiting* one : waiting) {
+  for (Waiting* one : waiting) {
     for (const Record& record : one->records) {
       auto collected = collect(record, group);
       if (!collected) return collected;
+      one->last = group.ends.at({record.topic, record.partition}).end - 1;
     }
     if (one->state != nullptr) group.batch.append(*one->state);
   }
@@ -257,6 +262,15 @@ std::int32_t EmbeddedLog::partitions(Topic topic) const {
 
 Result<void> EmbeddedLog::append(std::vector<Record> records) {
   return impl_->write(std::move(records), nullptr);
+}
+
+Result<Offset> EmbeddedLog::append_one(Record record) {
+  std::vector<Record> records;
+  records.push_back(std::move(record));
+  Offset offset = -1;
+  auto written = impl_->write(std::move(records), nullptr, &offset);
+  if (!written) return std::unexpected(std::move(written.error()));
+  return offset;
 }
 
 Result<std::unique_ptr<LogReader>> EmbeddedLog::read(Topic topic, ReadOptions options, Store&) {

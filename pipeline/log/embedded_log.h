@@ -32,6 +32,7 @@ class EmbeddedLog : public EventLog {
 
   std::int32_t partitions(Topic topic) const override;
   Result<void> append(std::vector<Record> records) override;
+  Result<Offset> append_one(Record record) override;
   // A reader has all partitions; it may be made once a group at a time.
   Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options, Store& store) override;
   Result<std::optional<std::string>> latest(Topic topic, std::string_view key) override;

@@ -120,6 +120,9 @@ class EventLog {
   // After a failure some may have been written (the ledger drops what is sent again).
   virtual Result<void> append(std::vector<Record> records) = 0;
 
+  // The same of one record; returns its offset.
+  virtual Result<Offset> append_one(Record record) = 0;
+
   // A reader whose commits put `Effects::state` into `store` with the offsets, in one write. The
   // store outlives the reader. Embedded: the store is the log's own.
   virtual Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options,

@@ -91,6 +91,13 @@ class OpenKafkaLog : public EventLog {
 
   Result<void> append(std::vector<Record> records) override { return producer_->send(records); }
 
+  Result<Offset> append_one(Record record) override {
+    Offset offset = -1;
+    const auto sent = producer_->send({&record, 1}, &offset);
+    if (!sent) return std::unexpected(sent.error());
+    return offset;
+  }
+
   Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options, Store& store) override;
 
   Result<std::optional<std::string>> latest(Topic topic, std::string_view key) override {

@@ -27,6 +27,7 @@ struct Waiter {
   std::condition_variable done;
   std::size_t open = 0;  // records without a report
   std::optional<Error> failure;
+  Offset last = -1;
 };
 
 void on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void* /*opaque*/) {
@@ -39,6 +40,7 @@ void on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void
                                 message->partition, printable_key(key)),
                     message->err);
   }
+  waiter->last = message->offset;
   // Under the lock: once the caller sees zero the waiter is gone.
   if (--waiter->open == 0) waiter->done.notify_one();
 }
@@ -161,18 +163,18 @@ Error KafkaProducer::explain(Error error) const {
                            rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refused)))};
 }
 
-Result<void> KafkaProducer::send(std::span<const Record> records) {
+Result<void> KafkaProducer::send(std::span<const Record> records, Offset* last) {
   std::vector<const Record*> first;
   std::vector<const Record*> cursors;
   first.reserve(records.size());
   for (const Record& record : records) {
     (record.topic == Topic::Cursors ? cursors : first).push_back(&record);
   }
-  if (auto sent = send_all(first); !sent) return sent;
-  return send_all(cursors);
+  if (auto sent = send_all(first, last); !sent) return sent;
+  return send_all(cursors, last);
 }
 
-Result<void> KafkaProducer::send_all(std::span<const Record* const> records) {
+Result<void> KafkaProducer::send_all(std::span<const Record* const> records, Offset* last) {
   if (records.empty()) return {};
   auto current = instance();
   if (!current) return std::unexpected(current.error());
@@ -201,6 +203,7 @@ Result<void> KafkaProducer::send_all(std::span<const Record* const> records) {
   waiter.open -= records.size() - queued;  // what was never queued gets no report
   waiter.done.wait(lock, [&] { return waiter.open == 0; });
   std::optional<Error> failure = std::move(waiter.failure);
+  if (last != nullptr) *last = waiter.last;
   lock.unlock();
   if (!failure && queued < records.size()) {
     const Record& refused = *records[queued];

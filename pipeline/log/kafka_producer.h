@@ -21,8 +21,9 @@ class KafkaProducer {
   ~KafkaProducer();
 
   // Returns once every record is acknowledged by all in-sync replicas, or one is refused. Records
-  // of Topic::Cursors are sent only after all others are acknowledged.
-  Result<void> send(std::span<const Record> records);
+  // of Topic::Cursors are sent only after all others are acknowledged. `last` is told the offset of
+  // the one that was acknowledged last.
+  Result<void> send(std::span<const Record> records, Offset* last = nullptr);
 
   // Unavailable when the last delivery failed not long ago.
   Result<void> healthy() const;
@@ -38,7 +39,7 @@ class KafkaProducer {
   explicit KafkaProducer(KafkaOptions options);
   // Shared by the calls that are under way: the last of them frees a producer that was replaced.
   Result<std::shared_ptr<Instance>> instance();
-  Result<void> send_all(std::span<const Record* const> records);
+  Result<void> send_all(std::span<const Record* const> records, Offset* last);
 
   const KafkaOptions options_;
   std::vector<std::string> topics_;  // by Topic

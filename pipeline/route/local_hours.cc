@@ -4,7 +4,9 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <unicode/basictz.h>
 #include <unicode/timezone.h>
+#include <unicode/tztrans.h>
 
 namespace vigie {
 
@@ -39,6 +41,29 @@ LocalHour LocalHours::of(Time time) {
   }
   const auto local = std::chrono::floor<hours>(time + impl_->offset);
   return {local - impl_->offset, impl_->offset};
+}
+
+std::vector<std::pair<Time, minutes>> LocalHours::offsets(Time from, std::size_t most) const {
+  using std::chrono::milliseconds;
+  std::vector<std::pair<Time, minutes>> out;
+  const auto add = [&](Time at, std::int32_t raw, std::int32_t saving) {
+    out.emplace_back(at, std::chrono::floor<minutes>(milliseconds{raw + saving}));
+  };
+  std::int32_t raw = 0;
+  std::int32_t saving = 0;
+  UErrorCode failed = U_ZERO_ERROR;
+  auto at = static_cast<UDate>(std::chrono::floor<milliseconds>(from).time_since_epoch().count());
+  impl_->zone->getOffset(at, 0, raw, saving, failed);
+  add(from, raw, saving);
+  // Every zone of the ICU data is a basic one; another would have no changes to tell.
+  const auto* zone = dynamic_cast<const icu::BasicTimeZone*>(impl_->zone.get());
+  icu::TimeZoneTransition next;
+  while (zone != nullptr && out.size() < most && zone->getNextTransition(at, 0, next)) {
+    at = next.getTime();
+    add(Time{milliseconds{static_cast<std::int64_t>(at)}}, next.getTo()->getRawOffset(),
+        next.getTo()->getDSTSavings());
+  }
+  return out;
 }
 
 std::string format_local_hour(const LocalHour& hour) {

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "pipeline/core/clock.h"
 
@@ -29,6 +32,10 @@ class LocalHours {
   LocalHours& operator=(LocalHours&&) noexcept;
 
   LocalHour of(Time time);
+
+  // How far the clocks are from UTC at `from`, and after each of the next changes: `most` in all,
+  // ascending. Whole minutes.
+  std::vector<std::pair<Time, std::chrono::minutes>> offsets(Time from, std::size_t most) const;
 
  private:
   struct Impl;

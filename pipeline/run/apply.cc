@@ -29,13 +29,6 @@ std::vector<std::string> ids_of(const RuleSet& rules, const std::vector<std::uin
   return ids;
 }
 
-std::optional<std::chrono::seconds> sla_of(const RuleSet& rules, const std::string& route) {
-  for (const Route& known : rules.routes()) {
-    if (known.id == route) return known.sla;
-  }
-  return std::nullopt;
-}
-
 // An author's key in text, as the key of an `authors` record.
 std::string authors_json(Time first_seen) {
   std::string out;
@@ -201,12 +194,11 @@ Result<void> Apply::judge(const Mention& mention, const std::string& key, Time s
   for (const std::string& id : record.competitors) ++counts_.tags["competitor:" + id];
   if (!record.brand.empty()) ++counts_.tags["brand:" + record.brand];
   if (record.late) ++counts_.late;
-  const std::optional<std::chrono::seconds> sla = sla_of(rules, record.route);
   replace(key, before ? &*before : nullptr, record);
   // What never matched has no text in `tagged`; what no longer does has, until it is deleted.
   if (record.kept || before) emit_tagged(key, mention, record);
   if (record.queued() && record.visible()) ++counts_.routed[{record.queue, record.priority}];
-  emit_conversation(key, mention, before ? &*before : nullptr, record, seen_at, sla);
+  emit_conversation(key, mention, before ? &*before : nullptr, record, seen_at, rules);
   return {};
 }
 
@@ -392,7 +384,7 @@ Result<void> Apply::change_visibility(const std::string& key, const LedgerRecord
   }
   emit_tagged(key, *mention, record);
   if (record.visible()) {
-    emit_conversation(key, *mention, nullptr, record, seen_at, sla_of(rules, record.route));
+    emit_conversation(key, *mention, nullptr, record, seen_at, rules);
   }
   return {};
 }

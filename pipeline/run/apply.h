@@ -10,6 +10,7 @@
 
 #include "pipeline/core/mention.h"
 #include "pipeline/log/event_log.h"
+#include "pipeline/run/work_calendar.h"
 #include "rules/rule_set.h"
 #include "state/authors.h"
 #include "state/counters.h"
@@ -90,8 +91,7 @@ class Apply {
   void replace(const std::string& key, const LedgerRecord* old, LedgerRecord record);
   void emit_tagged(const std::string& key, const Mention& mention, const LedgerRecord& record);
   void emit_conversation(const std::string& key, const Mention& mention, const LedgerRecord* old,
-                         const LedgerRecord& record, Time seen_at,
-                         std::optional<std::chrono::seconds> sla);
+                         const LedgerRecord& record, Time seen_at, const RuleSet& rules);
   void emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at);
   Result<std::optional<std::string>> tagged_value(const std::string& key) const;
   void keep_tagged(const Record& record, StoreBatch& batch) const;
@@ -110,6 +110,7 @@ class Apply {
   std::vector<Record> outputs_;
   std::map<std::string, std::size_t> tagged_in_batch_;  // key -> index into outputs_
   ApplyCounts counts_;
+  WorkCalendar calendar_;
 };
 
 }  // namespace vigie

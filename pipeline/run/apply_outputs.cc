@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "pipeline/run/apply.h"
 #include "pipeline/run/records.h"
 #include "state/queues.h"
@@ -7,6 +9,13 @@ namespace {
 
 bool shows_in_conversation(const LedgerRecord& record) {
   return record.visible() && (record.queued() || record.reply);
+}
+
+// What the fold takes; no clock of an item needs more.
+constexpr std::chrono::seconds kLongestSla{366 * std::int64_t{86400}};
+
+std::int64_t length_of(std::optional<std::chrono::seconds> length) {
+  return length ? std::min(*length, kLongestSla).count() : 0;
 }
 
 }  // namespace
@@ -33,7 +42,7 @@ void Apply::emit_tagged(const std::string& key, const Mention& mention,
 
 void Apply::emit_conversation(const std::string& key, const Mention& mention,
                               const LedgerRecord* old, const LedgerRecord& record, Time seen_at,
-                              std::optional<std::chrono::seconds> sla) {
+                              const RuleSet& rules) {
   const bool shows = shows_in_conversation(record);
   if (old != nullptr && shows_in_conversation(*old) &&
       (!shows || old->conversation != record.conversation)) {
@@ -55,7 +64,13 @@ void Apply::emit_conversation(const std::string& key, const Mention& mention,
     event.message.queue = record.queue;
     event.message.route = record.route;
     event.message.priority = record.priority;
-    event.message.sla_seconds = sla ? sla->count() : 0;
+    for (const Route& route : rules.routes()) {
+      if (route.id != record.route) continue;
+      event.message.sla_seconds = length_of(route.sla);
+      event.message.resolve_seconds = length_of(route.resolve);
+    }
+    const bool timed = event.message.sla_seconds > 0 || event.message.resolve_seconds > 0;
+    if (timed) event.hours = calendar_.of(rules, seen_at);
   }
   std::string value;
   append_json(value, event);

@@ -28,14 +28,26 @@ std::string fold_key(Topic topic, Partition partition) {
   return key;
 }
 
-std::string summary_json(const QueueItem& item) {
+// What changed is the type of the record, or the timer that fired.
+std::string summary_json(const QueueItem& item, const ConversationRecord& record) {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
   json.field("item", item.id).field("queue", item.queue).field("state", name(item.state));
   json.field("priority", item.priority).field("route", item.route);
   json.field("messages", static_cast<std::int64_t>(item.messages.size()));
-  json.field("updated_at", format_time(item.updated_at)).end_object();
+  json.field("updated_at", format_time(item.updated_at));
+  json.field("change", record.type == ConversationRecord::Type::Timer ? name(record.timer)
+                                                                      : name(record.type));
+  if (is_action(record.type)) json.field("by", record.action.who);
+  if (!item.claimed_by.empty()) json.field("claimed_by", item.claimed_by);
+  if (item.answered_by_other) json.field("answered_by", item.answered_by);
+  for (const auto& [flag, set] : {std::pair("other_queue", item.other_queue),
+                                  std::pair("answered_by_other", item.answered_by_other),
+                                  std::pair("late_message", item.late_message)}) {
+    if (set) json.field(flag, true);
+  }
+  json.end_object();
   return out;
 }
 
@@ -64,6 +76,7 @@ struct View::Impl {
     std::map<Partition, Offset> folded;  // first offset that is not folded
   };
   std::vector<Source> sources;
+  std::vector<ActionOutcome> outcomes;  // folded and not committed yet
 
   prometheus::Histogram& view_seconds;
   prometheus::Histogram& served_seconds;
@@ -100,10 +113,11 @@ struct View::Impl {
   Result<void> add_source(Topic topic, Offset rewind);
   Result<std::size_t> fold(Source& source, std::chrono::milliseconds wait);
   void fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch);
+  void tell_actions();
   void fold_alert(const LogRecord& record);
   void fold_latest(Topic topic, const LogRecord& record, StoreBatch& batch);
   void fold_counter(const LogRecord& record, StoreBatch& batch);
-  void push(const LogRecord& record, const std::string& before);
+  void push(const LogRecord& record, const ConversationRecord* change, const std::string& before);
   void advance(Time time);
 };
 
@@ -174,38 +188,50 @@ Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds w
   const std::size_t count = polled->size();
   auto committed = source.reader->commit(std::move(effects));
   if (!committed) return std::unexpected(std::move(committed.error()));
+  tell_actions();
   view_seconds.Observe(
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
   return count;
 }
 
+void View::Impl::tell_actions() {
+  for (const ActionOutcome& outcome : std::exchange(outcomes, {})) {
+    if (options.on_action) options.on_action(outcome);
+  }
+}
+
 void View::Impl::fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch) {
   const std::string_view value = record.value.value_or("");
   const std::string before = queues->queue_of(record.key);
+  bool changed = true;
   if (is_new) {
-    auto applied = queues->apply(record.key, value, batch);
+    auto applied = queues->apply(record.partition, record.offset, record.key, value, batch);
     if (!applied) spdlog::error("view topic=conversations error=\"{}\"", applied.error().message);
+    changed = applied && applied->changed;
+    if (applied && applied->outcome) outcomes.push_back(std::move(*applied->outcome));
   }
-  push(record, before);
-  auto parsed = parse_conversation_record(record.key, value);
+  const auto parsed = parse_conversation_record(record.key, value);
+  push(record, parsed && changed ? &*parsed : nullptr, before);
   if (!parsed) return;
   advance(parsed->seen_at);
-  if (is_new && options.clock) {
+  const bool message = parsed->type <= ConversationRecord::Type::Withdraw;
+  if (is_new && message && options.clock) {
     served_seconds.Observe(
         std::max(0.0, std::chrono::duration<double>(options.clock() - parsed->seen_at).count()));
   }
 }
 
 // Each feed moves on with every record, so that an id stands for the same moment in both. The feed
-// of a queue that the item has left is told where it went.
-void View::Impl::push(const LogRecord& record, const std::string& before) {
-  const auto item = queues->item(record.key);
+// of a queue that the item has left is told where it went. What changed nothing is told to nobody.
+void View::Impl::push(const LogRecord& record, const ConversationRecord* change,
+                      const std::string& before) {
+  const auto item = change == nullptr ? std::nullopt : queues->item(record.key);
   const std::string& queue = item && !item->queue.empty() ? item->queue : before;
   for (std::size_t i = 0; i < kQueues.size(); ++i) {
     std::string type;
     if (item && queue == kQueues[i]) type = "item";
     if (item && queue != kQueues[i] && before == kQueues[i]) type = "moved";
-    std::string data = type.empty() ? "" : summary_json(*item);
+    std::string data = type.empty() ? "" : summary_json(*item, *change);
     Feed& feed = i == 0 ? social : community;
     feed.push(record.partition, record.offset + 1, std::move(type), std::move(data));
   }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,8 @@ struct ViewOptions {
   bool fold_state = false;
   // For latencies; empty: none are measured.
   Clock clock;
+  // Told of every action once it is folded and committed, from the folding thread. May be empty.
+  std::function<void(const ActionOutcome&)> on_action;
 };
 
 // Folds what workers committed and holds what is served: queues, counters, texts, alerts and their

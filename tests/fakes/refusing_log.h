@@ -26,6 +26,14 @@ class RefusingLog : public EventLog {
     }
     return inner_.append(std::move(records));
   }
+  Result<Offset> append_one(Record record) override {
+    if (refusals > 0) {
+      --refusals;
+      ++refused;
+      return fail(Code::Unavailable, "log: refused");
+    }
+    return inner_.append_one(std::move(record));
+  }
   Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options, Store& store) override {
     return inner_.read(topic, std::move(options), store);
   }

@@ -62,8 +62,7 @@ TEST(WorkHours, TheHourThatIsSkippedInSpringIsNoWork) {
   EXPECT_EQ(sunday_night().between(at("2026-03-28T12:00:00Z"), at("2026-03-29T12:00:00Z")),
             hours{5});
   // 01:30 and two hours more: 02:00 is followed by 03:00.
-  EXPECT_EQ(sunday_night().after(at("2026-03-29T00:30:00Z"), hours{2}),
-            at("2026-03-29T02:30:00Z"));
+  EXPECT_EQ(sunday_night().after(at("2026-03-29T00:30:00Z"), hours{2}), at("2026-03-29T02:30:00Z"));
 }
 
 TEST(WorkHours, TheHourThatComesTwiceInAutumnIsTwo) {

@@ -1,0 +1,68 @@
+// What the config says, in the terms of those who run by it.
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "pipeline/alerts/surge.h"
+#include "pipeline/cli/service.h"
+#include "pipeline/log/kafka_log.h"
+
+namespace vigie {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+
+Result<Roles> parse_roles(std::string_view text) {
+  Roles roles{.ingest = false, .worker = false, .view = false};
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view role = text.substr(0, comma);
+    if (role == "ingest") {
+      roles.ingest = true;
+    } else if (role == "worker") {
+      roles.worker = true;
+    } else if (role == "view") {
+      roles.view = true;
+    } else {
+      return fail(Code::Invalid,
+                  fmt::format("--roles: unknown role \"{}\"; expected ingest, worker "
+                              "or view, with commas",
+                              role));
+    }
+    text = comma == std::string_view::npos ? "" : text.substr(comma + 1);
+  }
+  return roles;
+}
+
+KafkaOptions kafka_options(const LogConfig& config) {
+  KafkaOptions options;
+  options.bootstrap = config.kafka.bootstrap;
+  options.topic_prefix = config.kafka.topic_prefix;
+  options.partitions = config.kafka.partitions;
+  options.replication_factor = config.kafka.replication_factor;
+  options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.retention);
+  options.client_id = config.kafka.client_id;
+  options.instance_id = config.kafka.instance_id;
+  for (const auto& [key, value] : config.kafka.properties) options.properties[key] = value;
+  return options;
+}
+
+SurgeOptions surge_options(const SurgeConfig& config) {
+  const auto whole_minutes = [](milliseconds length) {
+    return std::chrono::duration_cast<minutes>(length);
+  };
+  SurgeOptions options;
+  options.enabled = config.enabled;
+  options.window = whole_minutes(config.window);
+  options.floor = config.floor;
+  options.min_authors = config.min_authors;
+  options.ratio = config.ratio;
+  options.z = config.z;
+  options.clear_z = config.clear_z;
+  options.clear_after = whole_minutes(config.clear_after);
+  options.cooldown = whole_minutes(config.cooldown);
+  options.min_history = whole_minutes(config.min_history);
+  return options;
+}
+
+}  // namespace vigie

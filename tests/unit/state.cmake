@@ -3,5 +3,6 @@ vigie_test(state
     unit/state/contributions_test.cc unit/state/count_dump_test.cc
     unit/state/counter_dimensions_test.cc unit/state/counters_test.cc unit/state/cut_test.cc
     unit/state/formulas_test.cc unit/state/hyperloglog_test.cc unit/state/ledger_test.cc unit/state/store_test.cc
-    unit/state/queues_test.cc unit/state/work_hours_test.cc
+    unit/state/item_actions_test.cc unit/state/item_clocks_test.cc unit/state/item_snapshots_test.cc
+    unit/state/queues_rebuild_test.cc unit/state/queues_test.cc unit/state/work_hours_test.cc
   DEPS vigie::state)

@@ -262,7 +262,8 @@ TEST_F(QueuesTest, SaysWhatIsWrongWithARecordAndChangesNothing) {
         R"({"v":1,"type":"withdraw","seen_at":"yesterday","message":"x/1"})",
         R"({"v":1,"type":"message","seen_at":"2026-06-01T10:00:00Z","message":"x/1"})"}) {
     StoreBatch batch;
-    EXPECT_EQ(queues_->apply(Partition{0}, 0, "x/1", value, batch).error().code, Code::Invalid) << value;
+    EXPECT_EQ(queues_->apply(Partition{0}, 0, "x/1", value, batch).error().code, Code::Invalid)
+        << value;
     EXPECT_TRUE(batch.empty());
   }
 }

@@ -2,7 +2,8 @@ vigie_test(pipeline
   SOURCES unit/pipeline/cli/config_test.cc unit/pipeline/cli/config_secrets_test.cc
     unit/pipeline/run/apply_test.cc unit/pipeline/run/visibility_test.cc
     unit/pipeline/run/ingest_test.cc unit/pipeline/run/recount_test.cc
-    unit/pipeline/run/rule_cost_board_test.cc unit/pipeline/run/view_test.cc
+    unit/pipeline/run/rule_cost_board_test.cc unit/pipeline/run/timers_test.cc unit/pipeline/run/view_test.cc
+    unit/pipeline/run/work_calendar_test.cc
     unit/pipeline/run/worker_test.cc
     unit/pipeline/log/embedded_log_test.cc
   DEPS vigie::cli prometheus-cpp::core)

@@ -151,6 +151,7 @@ class ApiTest : public testing::Test {
                     .tagged = [this](std::string_view key) { return tagged(key); },
                     .read = read_,
                     .accept = accept_,
+                    .act = act_,
                     .rules = [this] { return rules_; },
                     .explainer = [this] { return explainer_; },
                     .readiness =
@@ -236,6 +237,18 @@ class ApiTest : public testing::Test {
     return delivery;
   };
   std::function<Result<Accepted>(Delivery)> accept_;
+  // Folds an action at once, as if the log had just brought it.
+  std::function<Result<ActionDone>(ConversationRecord)> act_ =
+      [this](ConversationRecord action) -> Result<ActionDone> {
+    action.seen_at = now_;
+    std::string value;
+    append_json(value, action);
+    StoreBatch batch;
+    const std::lock_guard lock(mutex_);
+    auto folded = queues_->apply(Partition{0}, offset_++, action.conversation, value, batch);
+    if (!folded) return std::unexpected(folded.error());
+    return ActionDone{offset_ - 1, folded->outcome};
+  };
   std::shared_ptr<const RuleSet> rules_;
   std::shared_ptr<const Explainer> explainer_;
   std::mutex mutex_;

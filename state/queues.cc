@@ -306,6 +306,13 @@ Time Queues::stream_time(Partition partition) const {
   return impl_->stream_time(number(partition));
 }
 
+Time Queues::newest_record() const {
+  const std::shared_lock lock(impl_->mutex);
+  Time newest = impl_->stream_base;
+  for (const auto& [partition, time] : impl_->stream_times) newest = std::max(newest, time);
+  return newest;
+}
+
 std::vector<ConversationRecord> Queues::due(
     Time now, std::size_t max, const std::function<bool(std::string_view id)>& mine) const {
   std::vector<ConversationRecord> out;

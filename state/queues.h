@@ -134,8 +134,9 @@ class Queues {
   // Open items of a queue.
   std::size_t open_items(std::string_view queue) const;
 
-  // Record time of the newest record of a partition.
+  // Record time of the newest record of a partition, and of all of them.
   Time stream_time(Partition partition) const;
+  Time newest_record() const;
 
   // What is due at `now` and has not taken effect: firings, and snapshots of items whose oldest
   // record grows old. For the node that writes them; those of the items it asks for with `mine`.

@@ -79,6 +79,18 @@ struct CountersCommand {
 };
 Exit counters(const CountersCommand& command);
 
+struct QueueCommand {
+  std::string config;
+  std::string queue;  // "social" or "community"; empty: both
+  std::string id;     // of queue_show
+  std::size_t limit = 50;
+  bool all = false;  // also what is waiting or resolved
+  bool json = false;
+};
+// The items of a data directory, as they stand in its store.
+Exit queue_list(const QueueCommand& command);
+Exit queue_show(const QueueCommand& command);
+
 struct GenerateCommand {
   std::uint64_t seed = 1;
   double rate = 50;

@@ -27,6 +27,7 @@ struct Commands {
   TopCommand top;
   BacktestCommand backtest;
   CountersCommand counters;
+  QueueCommand queue;
   GenerateCommand generate;
   DoctorCommand doctor;
 };
@@ -181,6 +182,33 @@ void add_data(CLI::App& app, Commands& commands, Exit& exit) {
   list->callback([&] { exit = connectors_list(); });
 }
 
+void add_queue(CLI::App& app, Commands& commands, Exit& exit) {
+  QueueCommand& options = commands.queue;
+  CLI::App* queue = app.add_subcommand(
+      "queue",
+      "What waits for an answer, the most pressing first: by priority, then by deadline, then by "
+      "age. Reads the data directory, also while the service runs; to claim, answer or resolve an "
+      "item use the page or the API of the service (POST /api/v1/items/ID/claim)");
+  queue->require_subcommand(0, 1);
+  queue->fallthrough();
+  queue->add_option("-c,--config", options.config, "Config file")->required();
+  queue->add_flag("--json", options.json, "One JSON object a line");
+  CLI::App* list = queue->add_subcommand("list", "The items; what `vigie queue` alone does");
+  for (CLI::App* command : {queue, list}) {
+    command->add_option("--queue", options.queue, "social or community (default: both)")
+        ->check(CLI::IsMember({"social", "community"}));
+    command->add_flag("--all", options.all, "Also what waits for the other side or is resolved");
+    command->add_option("--limit", options.limit, "At most so many of each queue")
+        ->capture_default_str()
+        ->check(check_whole);
+  }
+  CLI::App* show = queue->add_subcommand("show", "All that is known of one item");
+  show->add_option("id", options.id, "The id of the item, as the list tells it")->required();
+  queue->callback([&, queue, show] {
+    exit = queue->got_subcommand(show) ? queue_show(options) : queue_list(options);
+  });
+}
+
 int answer(int argc, char** argv) {
   CLI::App app{
       "Vigie listens to social networks for a brand: it tags mentions, routes them to two "
@@ -193,6 +221,7 @@ int answer(int argc, char** argv) {
   add_replay(app, commands, exit);
   add_rules(app, commands, exit);
   add_data(app, commands, exit);
+  add_queue(app, commands, exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -4,3 +4,11 @@ target_link_libraries(bench_rules PRIVATE vigie_flags vigie::rules fmt::fmt PkgC
 target_include_directories(bench_rules PRIVATE ${PROJECT_SOURCE_DIR})
 add_test(NAME bench.rules COMMAND bench_rules --rules 1000 --texts 2000 --runs 1 --seconds 1)
 set_tests_properties(bench.rules PROPERTIES LABELS unit TIMEOUT 300)
+
+# The list of a long queue; as a test it allows ten times what a quiet machine takes.
+add_executable(bench_queues bench/queues/main.cc)
+target_link_libraries(bench_queues PRIVATE vigie_flags vigie::api vigie::log vigie::state fmt::fmt
+  prometheus-cpp::core)
+target_include_directories(bench_queues PRIVATE ${PROJECT_SOURCE_DIR})
+add_test(NAME bench.queues COMMAND bench_queues --items 1000 --runs 5 --at-most 100)
+set_tests_properties(bench.queues PROPERTIES LABELS unit TIMEOUT 60)

@@ -105,6 +105,21 @@ TEST_P(EventLogContract, NumbersRecordsUpwardsWithinAPartition) {
   EXPECT_GT(reader->position(Partition{1}).first, seen[2].offset);
 }
 
+TEST_P(EventLogContract, TellsTheOffsetOfARecordThatIsAppendedAlone) {
+  auto reader = reader_of(world_, Topic::Conversations, {.group = "one"});
+  std::vector<Offset> told;
+  for (const char* value : {"1", "2", "3"}) {
+    const auto offset = world_.log().append_one(record(Topic::Conversations, 0, "a", value));
+    ASSERT_TRUE(offset) << offset.error().message;
+    told.push_back(*offset);
+  }
+
+  const auto seen = read_records(*reader, 3);
+
+  ASSERT_EQ(seen.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(seen[i].offset, told[i]);
+}
+
 TEST_P(EventLogContract, KeepsWhatWasAppendedWhenClosed) {
   append(world_.log(),
          {record(Topic::Mentions, 0, "x/1", "one"), record(Topic::Mentions, 2, "x/2", "two")});

@@ -63,6 +63,21 @@ TEST(RuleFile, AWholeFileCompilesToSortedRulesAndRoutesInOrder) {
   EXPECT_EQ(rules.routes()[2].priority, Priority::High);
 }
 
+TEST(RuleFile, RouteSaysHowSoonItsItemsAreToBeResolved) {
+  const std::string rules =
+      "brand: {id: acme, query: acme}\nroutes: [{id: r, when: acme, queue: social";
+  const auto with = RuleSet::compile(rules + ", resolve: 2d}]\n", "r.yaml").rules;
+  const auto without = RuleSet::compile(rules + "}]\n", "r.yaml").rules;
+  ASSERT_TRUE(with && without);
+
+  EXPECT_EQ(with->routes()[0].resolve, std::chrono::hours(48));
+  EXPECT_FALSE(without->routes()[0].resolve);
+  EXPECT_NE(with->version(), without->version());
+  EXPECT_EQ(messages(rules + ", resolve: soon}]\n"),
+            std::vector<std::string>{
+                "r.yaml:2:59: error: routes: resolve: expected a duration such as 15m, 8h or 2d"});
+}
+
 TEST(RuleFile, CasesAreJudgedAndNameTheirLine) {
   const auto compiled = RuleSet::compile(kWhole, "r.yaml");
   ASSERT_TRUE(compiled.rules);

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/run/apply.h"
+#include "state/conversation_record.h"
+#include "tests/fakes/acme.h"
+#include "tests/fakes/scratch_log.h"
+
 namespace vigie {
 namespace {
 
@@ -49,6 +54,46 @@ TEST(WorkCalendarTest, FollowsARulesReload) {
   calendar.of(*rules("business_hours: 'mon 09:00-18:00'"), now);
   EXPECT_EQ(calendar.of(*rules("business_hours: 'tue 09:00-18:00'"), now).week[0].begin,
             1440 + 540);
+}
+
+// What the worker writes into `conversations` of one mention under these rules.
+ConversationRecord written(const std::string& brand, const std::string& route) {
+  const auto set =
+      RuleSet::compile("brand: {id: acme, query: acme" + brand +
+                           "}\nroutes: [{id: r, when: is:brand, queue: social" + route + "}]\n",
+                       "r.yaml")
+          .rules;
+  ScratchLog log;
+  Authors authors(log.store());
+  const AuthorKeys keys({});
+  Apply apply(Partition{0}, log.store(), authors, keys, *log, {});
+  Matcher matcher;
+  const Mention mention = acme_mention("1", "acme is late", at("2026-03-27T16:30:00Z"));
+  EXPECT_TRUE(apply.load());
+  EXPECT_TRUE(apply.begin(std::vector<std::string>{"x/1"}));
+  EXPECT_TRUE(apply.record(mention, *set, matcher));
+  Effects effects;
+  EXPECT_TRUE(apply.finish(effects));
+  const auto records = ScratchLog::of(Topic::Conversations, effects.outputs);
+  if (records.size() != 1) return {};
+  return *parse_conversation_record(records[0].key, *records[0].value);
+}
+
+TEST(WorkCalendarTest, RecordOfAMessageCarriesWhatItsClocksRunBy) {
+  const std::string paris = ", timezone: Europe/Paris, business_hours: 'mon-fri 09:00-18:00'";
+  const ConversationRecord record = written(paris, ", sla: 1h, resolve: 2d");
+
+  EXPECT_EQ(record.message.sla_seconds, 3600);
+  EXPECT_EQ(record.message.resolve_seconds, 2 * 86400);
+  // Friday 17:30 and an hour more, over the change of the clocks: Monday 9:30.
+  EXPECT_EQ(record.hours.after(record.message.event_time, std::chrono::hours{1}),
+            at("2026-03-30T07:30:00Z"));
+  EXPECT_TRUE(written(paris, "").hours.week.empty());
+  EXPECT_TRUE(written("", ", sla: 1h").hours.week.empty());
+}
+
+TEST(WorkCalendarTest, LongestSlaIsWhatTheFoldTakes) {
+  EXPECT_EQ(written("", ", sla: 900d").message.sla_seconds, std::int64_t{366} * 86400);
 }
 
 }  // namespace

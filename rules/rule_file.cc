@@ -430,9 +430,7 @@ class Reader {
   const YamlNode* read_length(const YamlNode& item, const char* key,
                               std::optional<std::chrono::seconds>& out) {
     const YamlNode* length = scalar(item, key, "routes", false);
-    if (length == nullptr) return nullptr;
-    out = parse_duration(length->text);
-    if (!out) {
+    if (length != nullptr && !(out = parse_duration(length->text))) {
       diagnostics_.error(length->mark,
                          fmt::format("routes: {}: expected a duration such as 15m, 8h or 2d", key));
     }

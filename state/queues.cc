@@ -255,6 +255,22 @@ Result<Queues::Folded> Queues::apply(Partition partition, Offset offset, std::st
   return impl_->fold(of, offset, std::move(*record), impl_->stream_time(of), batch);
 }
 
+std::string_view name(ActionOutcome::Result result) {
+  switch (result) {
+    case ActionOutcome::Result::Applied:
+      return "applied";
+    case ActionOutcome::Result::Repeated:
+      return "repeated";
+    case ActionOutcome::Result::Held:
+      return "held";
+    case ActionOutcome::Result::Refused:
+      return "refused";
+    case ActionOutcome::Result::NoItem:
+      return "no_item";
+  }
+  return "";
+}
+
 Result<Queues::Page> Queues::list(std::string_view queue, bool all, std::string_view after,
                                   std::size_t limit, std::size_t max_messages) const {
   std::optional<QueuePlace> mark;

@@ -90,6 +90,8 @@ struct ActionOutcome {
   std::string why;
 };
 
+std::string_view name(ActionOutcome::Result result);
+
 // What whoever wrote an action is told.
 struct ActionDone {
   Offset offset = 0;                     // of its record

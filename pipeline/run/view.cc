@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
@@ -80,6 +81,7 @@ struct View::Impl {
 
   prometheus::Histogram& view_seconds;
   prometheus::Histogram& served_seconds;
+  prometheus::Family<prometheus::Counter>& actions;
   std::array<prometheus::Gauge*, 2> queue_items{};
 
   Impl(EventLog& l, Store& s, prometheus::Registry& registry, ViewOptions o)
@@ -100,7 +102,11 @@ struct View::Impl {
                            .Name("vigie_receipt_to_served_seconds")
                            .Help("From a mention's receipt to its being served in a queue")
                            .Register(registry)
-                           .Add({}, kSeconds)) {
+                           .Add({}, kSeconds)),
+        actions(prometheus::BuildCounter()
+                    .Name("vigie_item_actions_total")
+                    .Help("What people did to queue items, by what became of it")
+                    .Register(registry)) {
     auto& items = prometheus::BuildGauge()
                       .Name("vigie_queue_items")
                       .Help("Items that wait for somebody")
@@ -208,7 +214,13 @@ void View::Impl::fold_conversation(const LogRecord& record, bool is_new, StoreBa
     auto applied = queues->apply(record.partition, record.offset, record.key, value, batch);
     if (!applied) spdlog::error("view topic=conversations error=\"{}\"", applied.error().message);
     changed = applied && applied->changed;
-    if (applied && applied->outcome) outcomes.push_back(std::move(*applied->outcome));
+    if (applied && applied->outcome) {
+      actions
+          .Add({{"action", std::string(name(applied->type))},
+                {"result", std::string(name(applied->outcome->result))}})
+          .Increment();
+      outcomes.push_back(std::move(*applied->outcome));
+    }
   }
   const auto parsed = parse_conversation_record(record.key, value);
   push(record, parsed && changed ? &*parsed : nullptr, before);
@@ -279,6 +291,7 @@ Result<std::unique_ptr<View>> View::open(EventLog& log, Store& store,
   auto queues = Queues::open(store);
   if (!queues) return std::unexpected(std::move(queues.error()));
   impl->queues = std::move(*queues);
+  impl->advance(impl->queues->newest_record());
   const auto rewind = static_cast<Offset>(impl->options.feed_capacity);
   std::vector<std::pair<Topic, Offset>> topics = {{Topic::Conversations, rewind}};
   // Alerts are few and their life is a fold from the beginning.

@@ -75,7 +75,7 @@ TEST(RuleFile, RouteSaysHowSoonItsItemsAreToBeResolved) {
   EXPECT_NE(with->version(), without->version());
   EXPECT_EQ(messages(rules + ", resolve: soon}]\n"),
             std::vector<std::string>{
-                "r.yaml:2:59: error: routes: resolve: expected a duration such as 15m, 8h or 2d"});
+                "r.yaml:2:54: error: routes: resolve: expected a duration such as 15m, 8h or 2d"});
 }
 
 TEST(RuleFile, CasesAreJudgedAndNameTheirLine) {

@@ -247,12 +247,17 @@ Result<Queues::Folded> Queues::apply(Partition partition, Offset offset, std::st
 
   const std::lock_guard lock(impl_->mutex);
   const std::int32_t of = number(partition);
+  const std::string id = record->conversation;
+  const bool known = impl_->conversations.contains(id);
   if (record->seen_at > impl_->stream_time(of)) {
     impl_->stream_times[of] = record->seen_at;
     impl_->save_clocks(batch);
     impl_->drop_expired(of, record->seen_at, batch);
   }
-  return impl_->fold(of, offset, std::move(*record), impl_->stream_time(of), batch);
+  Folded folded = impl_->fold(of, offset, std::move(*record), impl_->stream_time(of), batch);
+  // The time that a record brings may be what ends its item.
+  folded.changed = folded.changed || (known && !impl_->conversations.contains(id));
+  return folded;
 }
 
 std::string_view name(ActionOutcome::Result result) {

@@ -52,6 +52,13 @@ std::string summary_json(const QueueItem& item, const ConversationRecord& record
   return out;
 }
 
+// An item that expired.
+std::string gone_json(std::string_view id, std::string_view queue) {
+  std::string out;
+  JsonWriter(out).begin_object().field("item", id).field("queue", queue).end_object();
+  return out;
+}
+
 const prometheus::Histogram::BucketBoundaries kSeconds = {.001, .0025, .005, .01, .025, .05, .1,
                                                           .25,  .5,    1,    2.5, 5,    10};
 
@@ -234,7 +241,8 @@ void View::Impl::fold_conversation(const LogRecord& record, bool is_new, StoreBa
 }
 
 // Each feed moves on with every record, so that an id stands for the same moment in both. The feed
-// of a queue that the item has left is told where it went. What changed nothing is told to nobody.
+// of a queue that the item has left is told where it went, or that it is gone. What changed nothing
+// is told to nobody.
 void View::Impl::push(const LogRecord& record, const ConversationRecord* change,
                       const std::string& before) {
   const auto item = change == nullptr ? std::nullopt : queues->item(record.key);
@@ -244,6 +252,10 @@ void View::Impl::push(const LogRecord& record, const ConversationRecord* change,
     if (item && queue == kQueues[i]) type = "item";
     if (item && queue != kQueues[i] && before == kQueues[i]) type = "moved";
     std::string data = type.empty() ? "" : summary_json(*item, *change);
+    if (change != nullptr && !item && before == kQueues[i]) {
+      type = "gone";
+      data = gone_json(record.key, before);
+    }
     Feed& feed = i == 0 ? social : community;
     feed.push(record.partition, record.offset + 1, std::move(type), std::move(data));
   }

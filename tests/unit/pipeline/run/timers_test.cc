@@ -142,6 +142,7 @@ TEST_F(TimersTest, SnapshotsAndExpiryKeepTheTopicWithinItsRetention) {
   fold();
   EXPECT_EQ(written(), (std::vector<std::string>{"snapshot", "expiry"}));
   EXPECT_FALSE(view_->queues().item("x/thread"));
+  EXPECT_EQ(view_->social().read("0:0", 100)->events.back().type, "gone");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -26,12 +27,23 @@ class Atoms {
   // After the last add.
   void freeze();
 
-  std::size_t size() const { return texts_.size(); }
-  const std::string& text(std::uint32_t id) const { return texts_[id]; }
+  std::size_t size() const { return begins_.size(); }
+  std::string_view text(std::uint32_t id) const {
+    const std::size_t end = id + 1 < begins_.size() ? begins_[id + 1] : texts_.size();
+    return std::string_view(texts_).substr(begins_[id], end - begins_[id]);
+  }
 
-  // Calls found(id) for each place of each atom in the text, which fold_case() made.
+  // Calls found(id) for each place of each atom in the text, which fold_case() made. `scratch`
+  // keeps its memory from one call to the next.
   template <class Found>
-  void find(std::string_view folded, Found found) const;
+  void find(std::string_view folded, std::vector<std::uint32_t>& scratch, Found found) const {
+    for (const Table* table : {&fours_, &threes_}) {
+      if (table->windows.empty()) continue;
+      scratch.clear();
+      table->find_places(folded, scratch);
+      for (const std::uint32_t place : scratch) look(*table, folded, place, found);
+    }
+  }
 
  private:
   // Four or, of the shortest atoms, three bytes of an atom that lead to it.
@@ -41,59 +53,46 @@ class Atoms {
     std::uint32_t before = 0;  // bytes of the atom before the window
   };
   struct Table {
-    std::vector<std::uint64_t> filter;
-    std::uint32_t shift = 0;
-    std::vector<Window> windows;        // sorted by `bytes`
-    std::vector<std::uint32_t> begins;  // by hash: the first window of it
-  };
-  static std::uint32_t hash(std::uint32_t bytes) { return bytes * 0x9E3779B1U; }
-  static Table make_table(std::vector<Window> windows);
-  template <class Found>
-  void find_in(const Table& table, std::uint32_t size, std::string_view folded, Found found) const;
+    std::uint32_t keep = 0;             // the bytes of a window
+    std::uint32_t shift = 0;            // of a hash, which leaves a bit of the filter
+    std::vector<std::uint32_t> filter;  // bits
+    std::vector<Window> windows;        // sorted by bit, then `bytes`
+    std::vector<std::uint32_t> begins;  // by kBits bits: the first window of them
 
-  std::vector<std::string> texts_;
+    // Appends the places in the text where a window may begin, from the first to the last.
+    void find_places(std::string_view folded, std::vector<std::uint32_t>& out) const;
+    // The same from `begin` on, one place after the other.
+    void find_places_from(std::size_t begin, std::string_view folded,
+                          std::vector<std::uint32_t>& out) const;
+    std::size_t find_places_by_eight(std::string_view folded,
+                                     std::vector<std::uint32_t>& out) const;
+    bool may_begin(std::uint32_t bytes) const {
+      const std::uint32_t bit = hash(bytes) >> shift;
+      return (filter[bit >> 5] >> (bit & 31) & 1) != 0;
+    }
+  };
+  static constexpr std::uint32_t kBits = 8;
+  static std::uint32_t hash(std::uint32_t bytes) { return bytes * 0x9E3779B1U; }
+  static Table make_table(std::vector<Window> windows, std::uint32_t size);
+
+  template <class Found>
+  void look(const Table& table, std::string_view folded, std::uint32_t place, Found found) const {
+    std::uint32_t bytes = 0;
+    std::memcpy(&bytes, folded.data() + place, std::min<std::size_t>(4, folded.size() - place));
+    bytes &= table.keep;
+    const std::uint32_t group = (hash(bytes) >> table.shift) / kBits;
+    for (std::uint32_t at = table.begins[group]; at < table.begins[group + 1]; ++at) {
+      const Window& window = table.windows[at];
+      if (window.bytes != bytes || place < window.before) continue;
+      if (folded.substr(place - window.before).starts_with(text(window.atom))) found(window.atom);
+    }
+  }
+
+  std::string texts_;                                   // one after the other
+  std::vector<std::uint32_t> begins_;                   // by number: where its text begins
   std::unordered_map<std::string, std::uint32_t> ids_;  // until frozen
   Table threes_;
   Table fours_;
 };
-
-template <class Found>
-void Atoms::find_in(const Table& table, std::uint32_t size, std::string_view folded,
-                    Found found) const {
-  if (table.windows.empty() || folded.size() < size) return;
-  const char* const text = folded.data();
-  const std::size_t windows = folded.size() - size + 1;
-  const std::uint64_t keep = size == 4 ? 0xFFFFFFFFU : 0xFFFFFFU;
-  const auto look = [&](std::size_t begin, std::uint64_t eight, std::uint32_t i) {
-    const auto bytes = static_cast<std::uint32_t>(eight >> (8 * i) & keep);
-    const std::uint32_t slot = hash(bytes) >> table.shift;
-    if ((table.filter[slot >> 6] >> (slot & 63) & 1) == 0) return;
-    for (std::uint32_t at = table.begins[slot]; at < table.begins[slot + 1]; ++at) {
-      const Window& window = table.windows[at];
-      if (window.bytes != bytes || begin + i < window.before) continue;
-      if (folded.substr(begin + i - window.before).starts_with(texts_[window.atom])) {
-        found(window.atom);
-      }
-    }
-  };
-  // Eight bytes at a time hold four windows and what is beyond them.
-  std::size_t begin = 0;
-  for (; begin + 8 <= folded.size(); begin += 4) {
-    std::uint64_t eight = 0;
-    std::memcpy(&eight, text + begin, 8);
-    for (std::uint32_t i = 0; i < 4; ++i) look(begin, eight, i);
-  }
-  for (; begin < windows; ++begin) {
-    std::uint64_t few = 0;
-    std::memcpy(&few, text + begin, size);
-    look(begin, few, 0);
-  }
-}
-
-template <class Found>
-void Atoms::find(std::string_view folded, Found found) const {
-  find_in(fours_, 4, folded, found);
-  find_in(threes_, 3, folded, found);
-}
 
 }  // namespace vigie

@@ -16,7 +16,7 @@ std::vector<RuleSet::CaseResult> RuleSet::run_cases() const {
     bool matched = false;
     if (each.is_route) {
       matched = verdict.route == each.index && may_be_queued(each.source.mention, verdict);
-    } else if (plan_->kinds[each.index] == RuleKind::Brand) {
+    } else if (rules_.kind(each.index) == RuleKind::Brand) {
       matched = verdict.brand;
     } else {
       for (const auto* list : {&verdict.themes, &verdict.campaigns, &verdict.competitors}) {

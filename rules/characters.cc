@@ -277,4 +277,25 @@ const CharacterPage& Characters::make_page(std::size_t index) {
   return *expected;
 }
 
+PlainPairs::PlainPairs() {
+  for (std::size_t c = 0x80; c < pairs_.size(); ++c) {
+    const CharacterPage& page = Characters::page(static_cast<char32_t>(c));
+    const Character& character = page.characters[c & 0xFF];
+    PlainPair& pair = pairs_[c];
+    pair.plain = character.plain;
+    pair.folded_size = 2;
+    pair.folded = {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 0x3F))};
+    if (character.fold_step != FoldStep::Mapped) continue;
+    pair.folded_size = character.fold_size;
+    if (character.fold_size > pair.folded.size()) continue;
+    std::copy_n(page.fold_texts.data() + character.fold_at, character.fold_size,
+                pair.folded.begin());
+  }
+}
+
+const PlainPairs& PlainPairs::all() {
+  static const PlainPairs kAll;
+  return kAll;
+}
+
 }  // namespace vigie

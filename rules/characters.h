@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -150,6 +151,32 @@ inline Decoded decode_before(const char* begin, const char* at) {
   }
   return {};
 }
+
+// What the cutting and folding of plain words asks of each code point below U+0800, those of two
+// bytes, in four bytes each: they stay in the nearest cache.
+struct PlainPair {
+  std::array<char, 2> folded = {};
+  std::uint8_t folded_size = 0;  // above 2: longer than the code point, and not here
+  Plain plain = Plain::No;
+};
+
+class PlainPairs {
+ public:
+  static const PlainPairs& all();
+
+  // Of the code point at `at`; null unless a valid one of two bytes stands there before `end`.
+  const PlainPair* find(const char* at, const char* end) const {
+    const auto lead = static_cast<unsigned char>(*at);
+    if (lead < 0xC2 || lead >= 0xE0 || end - at < 2 || (at[1] & 0xC0) != 0x80) return nullptr;
+    return &pairs_[static_cast<std::size_t>(lead & 0x1F) << 6 |
+                   static_cast<unsigned>(at[1] & 0x3F)];
+  }
+
+ private:
+  PlainPairs();
+
+  std::array<PlainPair, 0x800> pairs_;
+};
 
 inline bool is_ascii_letter(char32_t c) {
   return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';

@@ -1,11 +1,14 @@
 #include "rules/entities.h"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "rules/characters.h"
 #include "rules/emoji.h"
+#include "rules/lanes.h"
 #include "rules/urls.h"
 
 namespace vigie {
@@ -40,16 +43,21 @@ bool in(std::string_view set, char32_t c) {
   return c < 0x80 && set.find(static_cast<char>(c)) != std::string_view::npos;
 }
 
-// Bytes at which an entity may be noticed. Beyond ASCII these are the first bytes of emoji, of the
-// keycap and of wide signs; the other code points of three bytes are most of what is written in
-// Chinese, Japanese and Korean.
-constexpr std::array<bool, 256> kTriggers = [] {
-  std::array<bool, 256> triggers = {};
-  for (const char c : {'.', ':', '@', '#', '$'}) triggers[static_cast<unsigned char>(c)] = true;
-  for (const std::size_t lead : {0xC2U, 0xE2U, 0xE3U, 0xEFU}) triggers[lead] = true;
-  for (std::size_t lead = 0xF0; lead < 0xF5; ++lead) triggers[lead] = true;
-  return triggers;
-}();
+// The bytes of a lane at which an entity may be noticed. Beyond ASCII these are the first bytes of
+// emoji, of the keycap and of wide signs; the other code points of three bytes are most of what is
+// written in Chinese, Japanese and Korean.
+std::uint32_t trigger_bits(Lane lane) {
+  return (lane.equal('.') | lane.equal(':') | lane.equal('@') | lane.between('#', '$') |
+          lane.equal(0xC2) | lane.between(0xE2, 0xE3) | lane.between(0xEF, 0xF4))
+      .high_bits();
+}
+
+std::uint32_t trigger_bits(const char* at, const char* end) {
+  if (end - at >= static_cast<std::ptrdiff_t>(Lane::kSize)) return trigger_bits(Lane::load(at));
+  std::array<char, Lane::kSize> last = {};
+  std::memcpy(last.data(), at, static_cast<std::size_t>(end - at));
+  return trigger_bits(Lane::load(last.data()));
+}
 
 class EntityScan {
  public:
@@ -62,14 +70,16 @@ class EntityScan {
         found_(found) {}
 
   void run() {
-    for (const char* at = begin_; at < end_;) {
-      const auto byte = static_cast<unsigned char>(*at);
-      if (!kTriggers[byte]) {
-        ++at;
-        continue;
+    for (const char* lane = begin_; lane < end_;) {
+      const char* next = lane + Lane::kSize;
+      for (std::uint32_t bits = trigger_bits(lane, end_); bits != 0; bits &= bits - 1) {
+        const char* const at = lane + std::countr_zero(bits);
+        if (!is_kana(at) && look(at, decode(at, end_))) {
+          next = done_;
+          break;
+        }
       }
-      const Decoded next = byte < 0x80 ? Decoded{byte, 1} : decode(at, end_);
-      at = look(at, next) ? done_ : at + next.size;
+      lane = next;
     }
   }
 
@@ -95,6 +105,13 @@ class EntityScan {
     }
   }
 
+  // Hiragana and Katakana begin like the wide signs and few emoji from U+3000 on and from U+3280
+  // on.
+  bool is_kana(const char* at) const {
+    return static_cast<unsigned char>(*at) == 0xE3 && at + 1 < end_ &&
+           static_cast<unsigned char>(at[1]) != 0x80 && static_cast<unsigned char>(at[1]) != 0x8A;
+  }
+
   bool add(WordKind kind, const char* begin, const char* end) {
     Word word;
     word.kind = kind;
@@ -111,6 +128,7 @@ class EntityScan {
   }
 
   bool url_without_scheme(const char* dot) {
+    if (dot + 1 == end_ || dot[1] == ' ') return false;
     const char* begin = host_start_before(text_, done_, dot);
     if (begin == nullptr) return false;
     const char* end = url_end_without_scheme(text_, begin);

@@ -1,6 +1,7 @@
 #include "rules/evaluate.h"
 
 #include <algorithm>
+#include <span>
 
 #include <re2/re2.h>
 
@@ -112,14 +113,11 @@ void Evaluation::start(const RuleSet::Plan& plan, const CutText& cut, Facts& fac
   cut_ = &cut;
   facts_ = &facts;
   if (++epoch_ == 0) {
-    std::ranges::fill(stamps_, 0U);
+    std::ranges::fill(keys_, Key{});
     epoch_ = 1;
   }
   const std::size_t keys = plan.vocabulary.size() + plan.atoms.size();
-  if (stamps_.size() < keys) {
-    stamps_.resize(keys);
-    heads_.resize(keys);
-  }
+  if (keys_.size() < keys) keys_.resize(keys);
   pool_.clear();
   present_.clear();
   maybe_.fill(0);
@@ -127,26 +125,44 @@ void Evaluation::start(const RuleSet::Plan& plan, const CutText& cut, Facts& fac
   if (plan.atoms.size() > 0) find_atoms();
 }
 
-void Evaluation::find_words(const Vocabulary& vocabulary) {
+// Into `terms_` the likely number of each word, step by step for all words, so that the memory
+// each step reads is on its way while the others are asked.
+void Evaluation::find_likely(const Vocabulary& vocabulary) {
   const std::vector<Word>& words = cut_->words();
   terms_.resize(words.size());
-  const bool wildcards = vocabulary.has_wildcards();
-  // The tables of many rules do not fit the caches: what all words need is fetched at once.
   hashes_.resize(words.size());
   for (std::size_t i = 0; i < words.size(); ++i) {
     hashes_[i] = Vocabulary::hash(words[i].folded);
     vocabulary.prefetch_filter(hashes_[i]);
   }
-  for (const std::uint64_t hash : hashes_) {
-    if (vocabulary.may_hold(hash)) vocabulary.prefetch_slot(hash);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const bool held = vocabulary.may_hold(hashes_[i]);
+    terms_[i] = held ? 0 : Vocabulary::kNone;
+    if (held) vocabulary.prefetch_slot(hashes_[i]);
   }
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (terms_[i] == Vocabulary::kNone) continue;
+    terms_[i] = vocabulary.likely(hashes_[i]);
+    if (terms_[i] == Vocabulary::kNone) continue;
+    vocabulary.prefetch_place(terms_[i]);
+    __builtin_prefetch(&keys_[terms_[i]]);
+  }
+  for (const std::uint32_t term : terms_) {
+    if (term != Vocabulary::kNone) vocabulary.prefetch_text(term);
+  }
+}
+
+void Evaluation::find_words(const Vocabulary& vocabulary) {
+  const std::vector<Word>& words = cut_->words();
+  const bool wildcards = vocabulary.has_wildcards();
+  find_likely(vocabulary);
   // From the last word to the first, so that each list of places starts with the first.
   for (std::size_t i = words.size(); i-- > 0;) {
     const auto position = static_cast<std::uint32_t>(i);
     const Word& word = words[i];
-    terms_[i] = Vocabulary::kNone;
-    if (vocabulary.may_hold(hashes_[i])) {
-      terms_[i] = vocabulary.find(word.folded, hashes_[i]);
+    if (terms_[i] != Vocabulary::kNone) {
+      if (vocabulary.text(terms_[i]) != word.folded)
+        terms_[i] = vocabulary.find(word.folded, hashes_[i]);
       if (terms_[i] != Vocabulary::kNone) note(terms_[i], position);
     }
     if (!wildcards || (kinds_of(word.kind) & kWordAlone) == 0) continue;
@@ -159,21 +175,20 @@ void Evaluation::find_words(const Vocabulary& vocabulary) {
 void Evaluation::find_atoms() {
   const auto words = static_cast<std::uint32_t>(plan_->vocabulary.size());
   Atoms::fold_case(cut_->text(), folded_);
-  plan_->atoms.find(folded_, [&](std::uint32_t atom) { mark(words + atom); });
+  plan_->atoms.find(folded_, atom_places_, [&](std::uint32_t atom) { mark(words + atom); });
 }
 
 void Evaluation::mark(std::uint32_t key) {
-  if (stamps_[key] == epoch_) return;
-  stamps_[key] = epoch_;
-  heads_[key] = kEnd;
+  if (keys_[key].epoch == epoch_) return;
+  keys_[key] = {epoch_, kEnd};
   maybe_[key / 64 % maybe_.size()] |= std::uint64_t{1} << (key % 64);
   present_.push_back(key);
 }
 
 void Evaluation::note(std::uint32_t id, std::uint32_t position) {
   mark(id);
-  pool_.push_back({position, heads_[id]});
-  heads_[id] = static_cast<std::uint32_t>(pool_.size() - 1);
+  pool_.push_back({position, keys_[id].head});
+  keys_[id].head = static_cast<std::uint32_t>(pool_.size() - 1);
 }
 
 bool Evaluation::term_holds(Cell term) const {
@@ -218,7 +233,7 @@ bool Evaluation::phrase_holds(const Cell* phrase) const {
 }
 
 bool Evaluation::regex_holds(std::uint32_t regex) const {
-  const std::vector<std::uint32_t>& needed = plan_->regex_atoms[regex];
+  const std::span<const std::uint32_t> needed = plan_->atoms_of(regex);
   const auto words = static_cast<std::uint32_t>(plan_->vocabulary.size());
   const auto there = [&](std::uint32_t atom) { return may_have(words + atom); };
   if (!needed.empty() && std::ranges::none_of(needed, there)) return false;

@@ -69,11 +69,12 @@ class Evaluation {
   static constexpr std::uint32_t kEnd = ~std::uint32_t{0};
 
   void find_words(const Vocabulary& vocabulary);
+  void find_likely(const Vocabulary& vocabulary);
   void find_atoms();
   void mark(std::uint32_t key);
   void note(std::uint32_t id, std::uint32_t position);
   std::uint32_t places(std::uint32_t id) const {
-    return may_have(id) && stamps_[id] == epoch_ ? heads_[id] : kEnd;
+    return may_have(id) && keys_[id].epoch == epoch_ ? keys_[id].head : kEnd;
   }
   bool holds(const Cell* at);
   bool fits(const Cell* phrase, std::uint32_t position) const;
@@ -94,8 +95,11 @@ class Evaluation {
   const CutText* cut_ = nullptr;
   Facts* facts_ = nullptr;
   std::uint32_t epoch_ = 0;
-  std::vector<std::uint32_t> stamps_;  // by key: the epoch in which it was there last
-  std::vector<std::uint32_t> heads_;   // by key: its first place
+  struct Key {
+    std::uint32_t epoch = 0;  // in which it was there last
+    std::uint32_t head = 0;   // its first place
+  };
+  std::vector<Key> keys_;
   // By the low bits of a key whether one like it is there: most questions end in this one line of
   // memory.
   std::array<std::uint64_t, 64> maybe_ = {};
@@ -103,6 +107,7 @@ class Evaluation {
   std::vector<std::uint32_t> terms_;  // by position: the vocabulary id of the word there
   std::vector<std::uint32_t> present_;
   std::vector<std::uint64_t> hashes_;  // by position
+  std::vector<std::uint32_t> atom_places_;
   std::vector<std::uint32_t> wildcards_;
   std::string folded_;  // the text without case, for atoms
   std::vector<Occurrence> left_;

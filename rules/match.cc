@@ -98,6 +98,7 @@ class AddOnce {
 }  // namespace
 
 struct Matcher::Impl {
+  const RuleList* names = nullptr;  // of the set in use
   CutText cut;
   Verdict verdict;
   Facts facts;
@@ -106,9 +107,8 @@ struct Matcher::Impl {
   CostMeter costs;
   std::vector<std::uint8_t> tags;         // by rule: 1 where it tags the mention, else 0
   std::vector<std::uint32_t> queried;     // rules whose query holds
-  std::vector<std::uint32_t> candidates;  // each once, while `seen` holds its epoch
-  std::vector<std::uint32_t> seen;
-  std::uint32_t epoch = 0;
+  std::vector<std::uint32_t> candidates;  // each once
+  std::vector<std::uint64_t> seen;        // a bit a rule: it is among them
   std::vector<Evaluation::ByteSpan> spans;
   std::string folded;
 
@@ -148,34 +148,42 @@ struct Matcher::Impl {
     }
   }
 
+  bool is_candidate(std::uint32_t rule) const { return (seen[rule / 64] >> (rule % 64) & 1) != 0; }
+
   void add_candidate(const RuleSet::Plan& plan, std::uint32_t rule) {
-    if (seen[rule] == epoch) return;
-    seen[rule] = epoch;
+    if (is_candidate(rule)) return;
+    seen[rule / 64] |= std::uint64_t{1} << (rule % 64);
     candidates.push_back(rule);
-    __builtin_prefetch(plan.cells.data() + plan.rules[rule]);
+    __builtin_prefetch(&plan.rules[rule]);
   }
 
+  // With very many rules nothing of this is in the caches: each step fetches what the next one
+  // reads.
   void collect_candidates(const RuleSet::Plan& plan) {
-    if (++epoch == 0) {
-      std::ranges::fill(seen, 0U);
-      epoch = 1;
-    }
-    if (seen.size() < plan.rules.size()) seen.resize(plan.rules.size());
+    for (const std::uint32_t rule : candidates) seen[rule / 64] = 0;
+    if (seen.size() * 64 < plan.rules.size()) seen.resize(plan.rules.size() / 64 + 1);
     candidates.clear();
     const Postings& postings = learnt.of(plan);
     for (const std::uint32_t rule : postings.always()) add_candidate(plan, rule);
+    for (const std::uint32_t key : evaluation.present()) postings.prefetch(key);
+    for (const std::uint32_t key : evaluation.present())
+      __builtin_prefetch(postings.of(key).data());
     for (const std::uint32_t key : evaluation.present()) {
       for (const Posting& posting : postings.of(key)) {
         if (posting.also != Posting::kNothing && !evaluation.may_have(posting.also)) continue;
         add_candidate(plan, posting.rule);
       }
     }
+    for (const std::uint32_t rule : candidates) {
+      __builtin_prefetch(plan.cells.data() + plan.rules[rule]);
+      costs.prefetch(rule);
+    }
   }
 
-  void tag(const RuleSet::Plan& plan, std::uint32_t rule) {
+  void tag(std::uint32_t rule) {
     if (tags[rule] != 0) return;
     tags[rule] = 1;
-    switch (plan.kinds[rule]) {
+    switch (names->kind(rule)) {
       case RuleKind::Brand:
         verdict.brand = true;
         return;
@@ -196,7 +204,7 @@ struct Matcher::Impl {
     if (!in_window(plan, rule, time)) return costs.skip(rule);
     if (!costs.evaluate(rule, [&] { return evaluation.holds(plan.rules[rule]); })) return;
     queried.push_back(rule);
-    tag(plan, rule);
+    tag(rule);
   }
 
   void tag_campaign(const RuleSet::Plan& plan, std::string_view id, bool any_time,
@@ -204,7 +212,7 @@ struct Matcher::Impl {
     if (id.empty()) return;
     const auto found = plan.campaigns.find(std::string(id));
     if (found == plan.campaigns.end()) return;
-    if (any_time || in_window(plan, found->second, time)) tag(plan, found->second);
+    if (any_time || in_window(plan, found->second, time)) tag(found->second);
   }
 
   // The campaign that the mention names itself counts whatever its window. A click or conversion
@@ -226,7 +234,7 @@ struct Matcher::Impl {
     if (tags.size() < plan.rules.size()) tags.resize(plan.rules.size());
     collect_candidates(plan);
     // The other rules may ask is:brand.
-    if (plan.has_brand && seen[0] == epoch) ask(plan, 0, time);
+    if (plan.has_brand && is_candidate(0)) ask(plan, 0, time);
     for (const std::uint32_t rule : candidates) {
       if (rule != 0 || !plan.has_brand) ask(plan, rule, time);
     }
@@ -239,7 +247,7 @@ struct Matcher::Impl {
 
   void collect_spans(const RuleSet::Plan& plan) {
     std::ranges::sort(queried, {}, [&](std::uint32_t rule) {
-      return std::pair(label_order(plan.kinds[rule]), rule);
+      return std::pair(label_order(names->kind(rule)), rule);
     });
     for (const std::uint32_t rule : queried) {
       evaluation.spans(plan.rules[rule], spans);
@@ -263,6 +271,7 @@ const Verdict& Matcher::match(const RuleSet& rules, const Mention& mention,
   Verdict& verdict = impl.verdict;
   const RuleSet::Plan& plan = rules.plan();
   impl.clear();
+  impl.names = &rules.rules();
   impl.costs.begin(rules);
   impl.cut.cut(mention.text, mention.network);
   impl.collect_entities(mention);

@@ -16,7 +16,9 @@ void RuleSet::Plan::freeze() {
   fields.shrink_to_fit();
   rules.shrink_to_fit();
   routes.shrink_to_fit();
-  kinds.shrink_to_fit();
+  regexes.shrink_to_fit();
+  regex_atoms.shrink_to_fit();
+  regex_atom_begins.shrink_to_fit();
   postings = choose_postings(*this, {}, 0);
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,8 +44,13 @@ struct RuleSet::Plan {
   std::vector<std::string> part_texts;  // NFC, of the parts of exact:
   std::vector<std::unique_ptr<re2::RE2>> regexes;
   Atoms atoms;
-  // By regex: atoms one of which it needs; empty when it may match without any.
-  std::vector<std::vector<std::uint32_t>> regex_atoms;
+  // Atoms one of which the regex needs; empty when it may match without any.
+  std::span<const std::uint32_t> atoms_of(std::uint32_t regex) const {
+    return std::span(regex_atoms)
+        .subspan(regex_atom_begins[regex], regex_atom_begins[regex + 1] - regex_atom_begins[regex]);
+  }
+  std::vector<std::uint32_t> regex_atoms;  // of one regex after the other
+  std::vector<std::uint32_t> regex_atom_begins = {0};
   std::vector<Field> fields;
 
   std::vector<std::uint32_t> rules;   // where each begins in `cells`, as RuleSet::rules()
@@ -57,7 +63,6 @@ struct RuleSet::Plan {
   AccountSet ambassadors;
   std::vector<AccountSet> lists;
   std::unordered_map<std::string, std::uint32_t> campaigns;  // id to rule
-  std::vector<RuleKind> kinds;                               // of each rule
 
   struct Case {
     CaseSource source;

@@ -79,7 +79,7 @@ class CoverChooser {
       case Step::Regex: {
         Cover all;
         const auto words = static_cast<std::uint32_t>(plan_.vocabulary.size());
-        for (const std::uint32_t atom : plan_.regex_atoms[at->argument()]) {
+        for (const std::uint32_t atom : plan_.atoms_of(at->argument())) {
           all.cost += kRegexIsDearer * costs_[words + atom];
           all.needs.push_back({words + atom});
         }

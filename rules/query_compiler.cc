@@ -372,10 +372,10 @@ QueryCompiler::Cells QueryCompiler::regex(const QueryNode& query) {
   }
   if (!regex->ok()) return error(query, fmt::format("no valid regex: {}", regex->error()));
   if (re2::RE2::PartialMatch("", *regex)) return error(query, "the regex matches the empty text");
-  std::vector<std::uint32_t>& needed = plan_.regex_atoms.emplace_back();
   for (const std::string& atom : Atoms::needed_by(query.text, query.ignore_case)) {
-    needed.push_back(plan_.atoms.add(atom));
+    plan_.regex_atoms.push_back(plan_.atoms.add(atom));
   }
+  plan_.regex_atom_begins.push_back(static_cast<std::uint32_t>(plan_.regex_atoms.size()));
   plan_.regexes.push_back(std::move(regex));
   return leaf(query, Step::Regex, plan_.regexes.size() - 1);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <map>
@@ -11,6 +12,7 @@
 #include "pipeline/core/yaml.h"
 #include "rules/characters.h"
 #include "rules/fold.h"
+#include "rules/lanes.h"
 
 namespace vigie {
 
@@ -80,6 +82,38 @@ bool ends_sentence(char32_t c) {
   return c == '.' || c == '!' || c == '?' || c == 0x2026 || is_line_break(c);
 }
 
+// Whether a question mark may stand in the text; false is certain. Those beyond ASCII are told by
+// their last byte, then by those before it.
+bool may_ask(std::string_view text) {
+  const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  const auto is_mark = [&](std::size_t at) {
+    if (byte(at) == '?') return true;
+    if (at == 0) return false;
+    if (byte(at) == 0xBF) return byte(at - 1) == 0xC2;
+    return byte(at) == 0x9F && (byte(at - 1) == 0xD8 || byte(at - 1) == 0xBC);
+  };
+  std::size_t at = 0;
+  for (; at + Lane::kSize <= text.size(); at += Lane::kSize) {
+    const Lane lane = Lane::load(text.data() + at);
+    std::uint32_t bits = (lane.equal('?') | lane.equal(0xBF) | lane.equal(0x9F)).high_bits();
+    for (; bits != 0; bits &= bits - 1) {
+      if (is_mark(at + static_cast<std::size_t>(std::countr_zero(bits)))) return true;
+    }
+  }
+  for (; at < text.size(); ++at) {
+    if (is_mark(at)) return true;
+  }
+  return false;
+}
+
+// ASCII that neither asks, ends a sentence nor opens a quotation: most of what is between words.
+constexpr std::array<bool, 256> kQuiet = [] {
+  std::array<bool, 256> quiet = {};
+  for (std::size_t c = 0; c < 0x80; ++c) quiet[c] = c < 0x0A || c > 0x0D;
+  for (const char c : {'?', '.', '!', '"'}) quiet[static_cast<unsigned char>(c)] = false;
+  return quiet;
+}();
+
 char32_t closing_quote(char32_t opening) {
   switch (opening) {
     case '"':
@@ -121,6 +155,10 @@ class QuestionScan {
 
   bool signs_until(const char* stop) {
     while (at_ < stop) {
+      if (kQuiet[static_cast<unsigned char>(*at_)]) {
+        ++at_;
+        continue;
+      }
       const Decoded next = decode(at_, end_);
       const char32_t c = next.code_point;
       if (is_question_mark(c) && !quoted()) return true;
@@ -194,7 +232,9 @@ class QuestionScan {
 }  // namespace
 
 bool is_question(const CutText& cut, std::string_view lang) {
-  return QuestionScan(cut, interrogatives_of(lang)).run();
+  const Interrogatives* const interrogatives = interrogatives_of(lang);
+  if (interrogatives == nullptr && !may_ask(cut.text())) return false;
+  return QuestionScan(cut, interrogatives).run();
 }
 
 }  // namespace vigie

@@ -90,7 +90,6 @@ class Builder {
       plan_.rules.push_back(root_of(rule.query, where));
       if (rule.from || rule.until)
         plan_.windows.emplace(i, RuleSet::Plan::Window{rule.from, rule.until});
-      plan_.kinds.push_back(rule.kind);
       plan_.has_brand = plan_.has_brand || brand;
       if (rule.kind == RuleKind::Campaign) plan_.campaigns.emplace(rule.id, i);
       for (const CaseSource& source : rule.cases)

@@ -74,6 +74,7 @@ class RuleList {
   std::size_t size() const { return kinds_.size(); }
   bool empty() const { return kinds_.empty(); }
   Rule operator[](std::size_t index) const;
+  RuleKind kind(std::size_t index) const { return kinds_[index]; }
   Iterator begin() const { return {this, 0}; }
   Iterator end() const { return {this, size()}; }
 

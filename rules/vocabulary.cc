@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #define XXH_INLINE_ALL  // words are short: the call would cost as much as the hash
 #include <xxhash.h>
@@ -42,12 +43,24 @@ std::uint64_t prefix_hash(std::string_view prefix) {
   for (const char c : prefix) hash = next_hash(hash, c);
   return hash;
 }
-// The low bits of the hash of few bytes tell little.
-std::size_t mixed(std::uint64_t hash) {
-  return static_cast<std::size_t>(hash ^ (hash >> 29) ^ (hash >> 43));
+// The bits of the hash of few bytes tell little each.
+std::uint32_t mixed(std::uint64_t hash) {
+  return static_cast<std::uint32_t>((hash ^ hash >> 29) * 0x9E3779B97F4A7C15 >> 32);
 }
-constexpr std::size_t kLengthSlots = 2048;
-constexpr std::size_t kStart = 4;  // bytes of a prefix that choose its slot
+
+constexpr std::size_t kStart = 4;  // bytes of a prefix that choose its place in lengths_
+
+// The first bytes of a word, up to kStart.
+std::uint32_t start_of(std::string_view word) {
+  std::uint32_t start = 0;
+  std::memcpy(&start, word.data(), std::min(word.size(), kStart));
+  return start;
+}
+std::size_t start_hash(std::uint32_t start, std::size_t size) {
+  const auto first = static_cast<std::uint32_t>((std::uint64_t{1} << (8 * size)) - 1);
+  return ((start & first) + size) * 0x9E3779B97F4A7C15 >> 32;
+}
+static_assert(std::endian::native == std::endian::little);
 
 std::string_view before_wildcard(std::string_view pattern) {
   return pattern.substr(0, pattern.find_first_of("?*"));
@@ -89,12 +102,12 @@ void Vocabulary::freeze() {
   const auto words = static_cast<std::size_t>(std::ranges::count(wildcard_, false));
   // At most two in three are taken.
   slots_.assign(words + words / 2 + 16, Slot{});
-  filter_.assign(std::bit_ceil(std::max<std::size_t>(4, words / 4)), 0);
-  filter_mask_ = filter_.size() - 1;
+  // Sixteen bits a word.
+  filter_.assign(words / 4 + 4, 0);
   for (std::uint32_t id = 0; id < size(); ++id) {
     if (wildcard_[id]) continue;
     const std::uint64_t whole = hash(text(id));
-    filter_[(whole >> 6) & filter_mask_] |= std::uint64_t{1} << (whole & 63);
+    filter_[part_of(whole, filter_.size())] |= std::uint64_t{1} << (whole & 63);
     std::size_t at = slot_of(whole);
     while (slots_[at].id != kNone) at = after(at);
     slots_[at] = {static_cast<std::uint32_t>(whole), id};
@@ -108,24 +121,31 @@ void Vocabulary::freeze_wildcards() {
   }
   const auto prefix = [this](std::uint32_t id) { return before_wildcard(text(id)); };
   std::ranges::sort(wildcards_, {}, prefix);
-  prefixes_.assign(std::bit_ceil(wildcards_.size() * 2), Prefix{});
-  lengths_.assign(kStart * kLengthSlots, 0);
-  const std::size_t mask = prefixes_.size() - 1;
-  for (std::uint32_t begin = 0; begin < wildcards_.size();) {
-    std::uint32_t end = begin;
-    const std::string_view here = prefix(wildcards_[begin]);
-    while (end < wildcards_.size() && prefix(wildcards_[end]) == here) ++end;
-    const std::uint64_t whole = prefix_hash(here);
-    std::size_t at = mixed(whole) & mask;
-    while (prefixes_[at].count != 0) at = (at + 1) & mask;
-    prefixes_[at] = {whole, begin, end - begin};
-    const std::string_view start = here.substr(0, kStart);
-    const std::size_t bucket = mixed(prefix_hash(start)) % kLengthSlots;
-    lengths_[(start.size() - 1) * kLengthSlots + bucket] |= std::uint64_t{1}
-                                                            << std::min(here.size(), kLongest);
-    longest_ = std::max(longest_, here.size());
-    begin = end;
+  struct Run {
+    std::uint32_t begin;
+    std::uint32_t count;
+  };
+  std::vector<Run> runs;
+  for (std::uint32_t i = 0; i < wildcards_.size(); ++i) {
+    if (i == 0 || prefix(wildcards_[i]) != prefix(wildcards_[i - 1])) runs.push_back({i, 0});
+    ++runs.back().count;
   }
+  wildcards_.shrink_to_fit();
+  prefixes_.assign(runs.size() + runs.size() / 2 + 2, Prefix{});
+  lengths_.assign(std::bit_ceil(runs.size() * 4 + 16), 0);
+  for (const Run& run : runs) add_prefix(prefix(wildcards_[run.begin]), run.begin, run.count);
+}
+
+void Vocabulary::add_prefix(std::string_view prefix, std::uint32_t begin, std::uint32_t count) {
+  const std::uint32_t hash = mixed(prefix_hash(prefix));
+  std::size_t at = std::uint64_t{hash} * prefixes_.size() >> 32;
+  while (prefixes_[at].count != 0) at = at + 1 == prefixes_.size() ? 0 : at + 1;
+  prefixes_[at] = {hash, begin, count};
+  const std::size_t start = std::min(prefix.size(), kStart);
+  lengths_[start_hash(start_of(prefix), start) & (lengths_.size() - 1)] |=
+      std::uint32_t{1} << std::min<std::size_t>(prefix.size(), kLongest);
+  starts_ |= std::uint32_t{1} << start;
+  longest_ = std::max(longest_, prefix.size());
 }
 
 std::uint32_t Vocabulary::find(std::string_view folded, std::uint64_t hash) const {
@@ -137,10 +157,11 @@ std::uint32_t Vocabulary::find(std::string_view folded, std::uint64_t hash) cons
   return kNone;
 }
 
-void Vocabulary::append_wildcards(std::uint64_t hash, std::string_view folded,
+void Vocabulary::append_wildcards(std::uint64_t prefix, std::string_view folded,
                                   std::vector<std::uint32_t>& out) const {
-  const std::size_t mask = prefixes_.size() - 1;
-  for (std::size_t at = mixed(hash) & mask; prefixes_[at].count != 0; at = (at + 1) & mask) {
+  const std::uint32_t hash = mixed(prefix);
+  std::size_t at = std::uint64_t{hash} * prefixes_.size() >> 32;
+  for (; prefixes_[at].count != 0; at = at + 1 == prefixes_.size() ? 0 : at + 1) {
     if (prefixes_[at].hash != hash) continue;
     for (std::uint32_t i = 0; i < prefixes_[at].count; ++i) {
       const std::uint32_t id = wildcards_[prefixes_[at].begin + i];
@@ -150,19 +171,18 @@ void Vocabulary::append_wildcards(std::uint64_t hash, std::string_view folded,
 }
 
 void Vocabulary::find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const {
-  if (prefixes_.empty() || folded.empty()) return;
-  std::uint64_t hash = kFirstHash;
-  std::uint64_t lengths = 0;
-  const std::size_t start = std::min(folded.size(), kStart);
-  std::uint64_t start_hash = kFirstHash;
-  for (std::size_t i = 0; i < start; ++i) {
-    start_hash = next_hash(start_hash, folded[i]);
-    lengths |= lengths_[i * kLengthSlots + mixed(start_hash) % kLengthSlots];
+  const std::uint32_t start = start_of(folded);
+  std::uint32_t lengths = 0;
+  for (std::uint32_t sizes = starts_; sizes != 0; sizes &= sizes - 1) {
+    const auto size = static_cast<std::size_t>(std::countr_zero(sizes));
+    if (size > folded.size()) break;
+    lengths |= lengths_[start_hash(start, size) & (lengths_.size() - 1)];
   }
   if (lengths == 0) return;
+  std::uint64_t hash = kFirstHash;
   const std::size_t longest = std::min(folded.size(), longest_);
   for (std::size_t size = 1; size <= longest; ++size) {
-    const std::uint64_t left = lengths >> std::min(size, kLongest);
+    const std::uint32_t left = lengths >> std::min<std::size_t>(size, kLongest);
     if (left == 0) return;
     hash = next_hash(hash, folded[size - 1]);
     if ((left & 1) != 0) append_wildcards(hash, folded, out);

@@ -36,14 +36,26 @@ class Vocabulary {
 
   // After freeze(). Whether a word of this hash may be known; false is certain.
   bool may_hold(std::uint64_t hash) const {
-    return (filter_[(hash >> 6) & filter_mask_] >> (hash & 63) & 1) != 0;
+    return (filter_[part_of(hash, filter_.size())] >> (hash & 63) & 1) != 0;
   }
   std::uint32_t find(std::string_view folded, std::uint64_t hash) const;
-  // Fetches into the cache what may_hold() and find() will read.
+
+  // The tables of many rules do not fit the caches. Who looks many words up fetches for all of them
+  // what the next step reads: the filter, of what may be held the slot, of what has a likely number
+  // the place of its text, then the text.
   void prefetch_filter(std::uint64_t hash) const {
-    __builtin_prefetch(&filter_[(hash >> 6) & filter_mask_]);
+    __builtin_prefetch(&filter_[part_of(hash, filter_.size())]);
   }
   void prefetch_slot(std::uint64_t hash) const { __builtin_prefetch(&slots_[slot_of(hash)]); }
+  // The number that find() compares first, or kNone where it has none to compare.
+  std::uint32_t likely(std::uint64_t hash) const {
+    std::size_t at = slot_of(hash);
+    while (slots_[at].id != kNone && slots_[at].hash != static_cast<std::uint32_t>(hash))
+      at = after(at);
+    return slots_[at].id;
+  }
+  void prefetch_place(std::uint32_t id) const { __builtin_prefetch(&begins_[id]); }
+  void prefetch_text(std::uint32_t id) const { __builtin_prefetch(&texts_[begins_[id]]); }
 
   // Appends the wildcards that match the word.
   void find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const;
@@ -56,18 +68,22 @@ class Vocabulary {
   // What stands before the first `?` or `*` of a wildcard, and the wildcards that begin so: a run
   // of `wildcards_`.
   struct Prefix {
-    std::uint64_t hash = 0;
+    std::uint32_t hash = 0;
     std::uint32_t begin = 0;
     std::uint32_t count = 0;
   };
-  static constexpr std::size_t kLongest = 63;
+  static constexpr std::uint32_t kLongest = 31;
 
-  // The upper half of the hash, spread over however many slots there are.
-  std::size_t slot_of(std::uint64_t hash) const { return (hash >> 32) * slots_.size() >> 32; }
+  // The upper half of the hash, spread over however many places there are.
+  static std::size_t part_of(std::uint64_t hash, std::size_t places) {
+    return (hash >> 32) * places >> 32;
+  }
+  std::size_t slot_of(std::uint64_t hash) const { return part_of(hash, slots_.size()); }
   std::size_t after(std::size_t slot) const { return slot + 1 == slots_.size() ? 0 : slot + 1; }
 
   std::uint32_t add(std::string_view text, bool wildcard);
   void freeze_wildcards();
+  void add_prefix(std::string_view prefix, std::uint32_t begin, std::uint32_t count);
   // Of the wildcards whose prefix has this hash, those that match the word.
   void append_wildcards(std::uint64_t hash, std::string_view folded,
                         std::vector<std::uint32_t>& out) const;
@@ -78,13 +94,13 @@ class Vocabulary {
   std::unordered_map<std::string, std::uint32_t> ids_;  // until frozen; wildcards start with a NUL
   std::vector<Slot> slots_;
   std::vector<std::uint64_t> filter_;
-  std::uint64_t filter_mask_ = 0;
 
   std::vector<std::uint32_t> wildcards_;
   std::vector<Prefix> prefixes_;  // a table with open addressing; `count` 0 is free
-  // By how many bytes, up to four, and a hash of them: which lengths of prefixes in bytes may begin
-  // so. Bit 63 is that length and all beyond.
-  std::vector<std::uint64_t> lengths_;
+  // By a hash of how many bytes a prefix has, up to four, and of these: which lengths of prefixes
+  // in bytes may begin so. Bit kLongest is that length and all beyond.
+  std::vector<std::uint32_t> lengths_;
+  std::uint32_t starts_ = 0;  // bit n: some prefix has n bytes of its start in lengths_
   std::size_t longest_ = 0;
 };
 

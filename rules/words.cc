@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <limits>
@@ -10,19 +11,20 @@
 #include "rules/emoji.h"
 #include "rules/entities.h"
 #include "rules/fold.h"
+#include "rules/lanes.h"
 #include "rules/segments.h"
 
 namespace vigie {
 
+namespace {
+
 // A word of which plain letters, digits and underscores decide alone.
 struct PlainWord {
-  const char* end = nullptr;  // null when it takes the whole of UAX #29
-  bool is_ascii = true;
-  bool is_word = false;  // holds a letter or a number
+  const char* end = nullptr;   // null when it takes the whole of UAX #29
+  char* folded_end = nullptr;  // null where a letter's folded form is longer than the letter
+  bool is_word = false;        // holds a letter or a number
   bool has_apostrophe = false;
 };
-
-namespace {
 
 // What an ASCII byte is to the cutting of words.
 enum class Ascii : std::uint8_t { Other, Letter, Digit, Underscore, Joint, NotAscii };
@@ -41,6 +43,14 @@ constexpr std::array<Ascii, 256> kAscii = [] {
 
 Ascii ascii(char c) {
   return kAscii[static_cast<unsigned char>(c)];
+}
+
+bool is_name(char c) {
+  return ascii(c) == Ascii::Letter || ascii(c) == Ascii::Digit || ascii(c) == Ascii::Underscore;
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
 
 constexpr std::array<std::string_view, 18> kElidedArticles = {
@@ -86,12 +96,6 @@ const char* elision_end(const char* begin, const char* end) {
   return end;
 }
 
-// Whether a mark may stand at `at`, which would belong to the cluster before it.
-bool may_be_tail(const char* at, const char* end) {
-  return ascii(*at) == Ascii::NotAscii &&
-         Characters::of(decode(at, end).code_point).is(Character::kClusterTail);
-}
-
 bool holds_letter_or_number(const char* begin, const char* end) {
   while (begin < end) {
     const Decoded next = decode(begin, end);
@@ -109,62 +113,147 @@ bool is_plain_letter(const char* at, const char* end) {
   return Characters::of(decode(at, end).code_point).plain == Plain::Letter;
 }
 
-// Gives the same as word_segment_end. `at` is on an ASCII letter, digit or underscore, or on a
-// plain letter.
-PlainWord plain_word(const char* at, const char* end) {
-  PlainWord word;
-  Ascii last = Ascii::Underscore;
-  while (at < end) {
-    const Ascii kind = ascii(*at);
-    if (kind == Ascii::Letter || kind == Ascii::Digit || kind == Ascii::Underscore) {
-      last = kind;
-      word.is_word = word.is_word || kind != Ascii::Underscore;
-      ++at;
-      continue;
+// Reads and folds one word of plain letters, digits and underscores, on one of which `at` is: the
+// same as word_segment_end and fold give. `out` has room for as many bytes as the text from `at`
+// on, and a lane more.
+class PlainReader {
+ public:
+  // `end` is where the plain text ends, `limit` the whole.
+  PlainReader(const PlainPairs& pairs, const char* at, const char* end, const char* limit,
+              char* out)
+      : pairs_(pairs), at_(at), end_(end), limit_(limit), out_(out) {}
+
+  PlainWord read() {
+    Next next = Next::Read;
+    while (next == Next::Read && at_ < end_) {
+      switch (ascii(*at_)) {
+        case Ascii::Letter:
+        case Ascii::Digit:
+        case Ascii::Underscore:
+          names();
+          break;
+        case Ascii::Joint:
+          next = joint();
+          break;
+        case Ascii::NotAscii:
+          next = beyond_ascii();
+          break;
+        case Ascii::Other:
+          next = Next::Stop;
+          break;
+      }
     }
-    if (kind == Ascii::Other) break;
-    if (kind == Ascii::Joint) {
-      if (at + 1 == end) break;
-      const bool number = ascii(at[1]) == Ascii::Digit;
-      const bool letters = *at == '\'' && last == Ascii::Letter && is_plain_letter(at + 1, end);
-      if (!letters && !number && ascii(at[1]) == Ascii::NotAscii) return {};
-      if (!letters && !(last == Ascii::Digit && number)) break;
-      word.has_apostrophe = word.has_apostrophe || *at == '\'';
-      ++at;
-      continue;
-    }
-    const Decoded next = decode(at, end);
-    const Plain plain = Characters::of(next.code_point).plain;
-    if (plain == Plain::Letter) {
-      last = Ascii::Letter;
-      word.is_word = true;
-      word.is_ascii = false;
-      at += next.size;
-      continue;
-    }
-    if (plain == Plain::Break || plain == Plain::Cluster) break;
-    if (next.code_point != kCurlyApostrophe || last != Ascii::Letter ||
-        !is_plain_letter(at + next.size, end)) {
-      return {};
-    }
-    word.has_apostrophe = true;
-    word.is_ascii = false;
-    at += next.size;
+    if (next == Next::AllRules) return {};
+    word_.end = at_;
+    word_.folded_end = too_long_ ? nullptr : out_;
+    return word_;
   }
-  word.end = at;
-  return word;
-}
+
+ private:
+  enum class Next : std::uint8_t { Read, Stop, AllRules };
+
+  // Up to a lane of letters, digits and underscores. Between accents they are too few for one.
+  void names() {
+    std::size_t size = 0;
+    if (!after_accent_ && limit_ - at_ >= static_cast<std::ptrdiff_t>(Lane::kSize)) {
+      const Lane lane = Lane::load(at_);
+      lower_case(lane).store(out_);
+      size = std::min(static_cast<std::size_t>(std::countr_one(name_bits(lane))),
+                      static_cast<std::size_t>(end_ - at_));
+    } else {
+      while (at_ + size < end_ && is_name(at_[size])) {
+        out_[size] = lower(at_[size]);
+        ++size;
+      }
+    }
+    last_ = ascii(at_[size - 1]);
+    word_.is_word = word_.is_word || last_ != Ascii::Underscore ||
+                    std::any_of(at_, at_ + size, [](char c) { return c != '_'; });
+    at_ += size;
+    out_ += size;
+  }
+
+  Next joint() {
+    // But for the apostrophe they join digits alone.
+    if (at_ + 1 == end_ || (*at_ != '\'' && last_ != Ascii::Digit)) return Next::Stop;
+    const bool number = ascii(at_[1]) == Ascii::Digit;
+    const bool letters = *at_ == '\'' && last_ == Ascii::Letter && is_plain_letter(at_ + 1, end_);
+    if (!letters && !number && ascii(at_[1]) == Ascii::NotAscii) return Next::AllRules;
+    if (!letters && !(last_ == Ascii::Digit && number)) return Next::Stop;
+    word_.has_apostrophe = word_.has_apostrophe || *at_ == '\'';
+    *out_++ = *at_++;
+    return Next::Read;
+  }
+
+  Next beyond_ascii() {
+    if (const PlainPair* pair = pairs_.find(at_, end_); pair != nullptr) {
+      if (pair->plain != Plain::Letter) return other(pair->plain);
+      std::memcpy(out_, pair->folded.data(), pair->folded.size());
+      letter(2, pair->folded_size);
+      return Next::Read;
+    }
+    const Decoded next = decode(at_, end_);
+    const CharacterPage& page = Characters::page(next.code_point);
+    const Character& character = page.characters[next.code_point & 0xFF];
+    if (character.plain == Plain::Letter) {
+      if (character.fold_step == FoldStep::Mapped) {
+        if (character.fold_size <= next.size)
+          std::memcpy(out_, page.fold_texts.data() + character.fold_at, character.fold_size);
+        letter(next.size, character.fold_size);
+      } else {
+        std::memcpy(out_, at_, next.size);
+        letter(next.size, next.size);
+      }
+      return Next::Read;
+    }
+    if (next.code_point != kCurlyApostrophe || last_ != Ascii::Letter ||
+        !is_plain_letter(at_ + next.size, end_)) {
+      return other(character.plain);
+    }
+    word_.has_apostrophe = true;
+    *out_++ = '\'';
+    at_ += next.size;
+    return Next::Read;
+  }
+
+  static Next other(Plain plain) {
+    return plain == Plain::Break || plain == Plain::Cluster ? Next::Stop : Next::AllRules;
+  }
+
+  void letter(std::size_t size, std::size_t folded_size) {
+    last_ = Ascii::Letter;
+    after_accent_ = true;
+    word_.is_word = true;
+    at_ += size;
+    if (folded_size > size) {
+      too_long_ = true;
+    } else {
+      out_ += folded_size;
+    }
+  }
+
+  const PlainPairs& pairs_;
+  const char* at_;
+  const char* end_;
+  const char* limit_;
+  char* out_;
+  PlainWord word_;
+  Ascii last_ = Ascii::Underscore;
+  bool after_accent_ = false;
+  bool too_long_ = false;
+};
 
 }  // namespace
 
 struct CutText::Impl {
+  const PlainPairs& pairs = PlainPairs::all();
   std::vector<Word> entities;
   std::string folded;   // of all words; the views of `words` point into it
   std::string scratch;  // one folded form
 
-  // `size` more bytes of `folded`. A move of the bytes takes the views along.
-  char* grow(std::size_t& used, std::size_t size, std::vector<Word>& words) {
-    if (folded.size() - used < size) {
+  // Room for `size` bytes of `folded` behind those used. A move of the bytes takes the views along.
+  char* room(std::size_t used, std::size_t size, std::vector<Word>& words) {
+    if (folded.size() - used < size) [[unlikely]] {
       std::string larger;
       larger.resize(2 * (used + size));
       std::memcpy(larger.data(), folded.data(), used);
@@ -173,19 +262,9 @@ struct CutText::Impl {
       }
       folded.swap(larger);
     }
-    char* place = folded.data() + used;
-    used += size;
-    return place;
+    return folded.data() + used;
   }
 };
-
-namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
-}  // namespace
 
 CutText::CutText() : impl_(std::make_unique<Impl>()) {}
 CutText::~CutText() = default;
@@ -216,28 +295,75 @@ void CutText::cut_plain(const char* at, const char* end) {
       continue;
     }
     Plain plain = Plain::Letter;
+    std::uint32_t size = 2;
     if (kind == Ascii::NotAscii) {
-      const Decoded first = decode(at, end);
-      plain = Characters::of(first.code_point).plain;
-      const char* after = at + first.size;
-      if (plain == Plain::Break) {
-        at = after;
-        continue;
-      }
-      if (plain == Plain::Cluster && (after == end || !may_be_tail(after, end))) {
-        add_plain(at, after);
-        at = after;
-        continue;
+      if (const PlainPair* pair = impl_->pairs.find(at, end); pair != nullptr) {
+        plain = pair->plain;
+      } else {
+        const Decoded first = decode(at, end);
+        plain = Characters::of(first.code_point).plain;
+        size = first.size;
       }
     }
-    const PlainWord word = plain == Plain::Letter ? plain_word(at, end) : PlainWord{};
-    if (word.end == nullptr) {
-      at = cut_by_all_rules(at, end);
-      continue;
+    switch (plain) {
+      case Plain::Letter:
+        at = cut_word(at, end);
+        break;
+      case Plain::Cluster:
+        at = cut_clusters(at, end);
+        break;
+      case Plain::Break:
+        at += size;
+        break;
+      case Plain::No:
+        at = cut_by_all_rules(at, end);
+        break;
     }
-    if (word.is_word) add_parts(at, word);
-    at = word.end;
   }
+}
+
+const char* CutText::cut_word(const char* at, const char* end) {
+  const char* const limit = text_.data() + text_.size();
+  char* const place = impl_->room(used_, static_cast<std::size_t>(end - at) + Lane::kSize, words_);
+  const PlainWord word = PlainReader(impl_->pairs, at, end, limit, place).read();
+  if (word.end == nullptr) return cut_by_all_rules(at, end);
+  if (!word.is_word) return word.end;
+  const bool elides = word.has_apostrophe && elision_end(at, word.end) != word.end;
+  if (elides || word.folded_end == nullptr) {
+    add_parts(at, word.end);
+  } else {
+    push(WordKind::Word, at, word.end, {place, static_cast<std::size_t>(word.folded_end - place)});
+  }
+  return word.end;
+}
+
+// Clusters of one code point each, the first of which is at `at`; one with a tail takes all rules.
+const char* CutText::cut_clusters(const char* at, const char* end) {
+  char* place = impl_->room(used_, static_cast<std::size_t>(end - at), words_);
+  Decoded next = decode(at, end);
+  const CharacterPage* page = &Characters::page(next.code_point);
+  while (page->characters[next.code_point & 0xFF].plain == Plain::Cluster) {
+    const Character& character = page->characters[next.code_point & 0xFF];
+    const char* const after = at + next.size;
+    Decoded following = {' ', 1};
+    if (after < end && ascii(*after) == Ascii::NotAscii) following = decode(after, end);
+    const CharacterPage* const next_page = &Characters::page(following.code_point);
+    if (next_page->characters[following.code_point & 0xFF].is(Character::kClusterTail))
+      return cut_by_all_rules(at, end);
+    const bool mapped = character.fold_step == FoldStep::Mapped;
+    if (mapped && character.fold_size > next.size) {
+      add(WordKind::Word, at, after);
+      return after;
+    }
+    const std::size_t size = mapped ? character.fold_size : next.size;
+    std::memcpy(place, mapped ? page->fold_texts.data() + character.fold_at : at, size);
+    push(WordKind::Word, at, after, {place, size});
+    place += size;
+    at = after;
+    next = following;
+    page = next_page;
+  }
+  return at;
 }
 
 // A word as UAX #29 has it, with its marks and whatever else plain_word does not know. Returns its
@@ -245,61 +371,17 @@ void CutText::cut_plain(const char* at, const char* end) {
 const char* CutText::cut_by_all_rules(const char* at, const char* end) {
   const char* const stop = word_segment_end(at, end);
   if (!holds_letter_or_number(at, stop)) return stop;
-  while (at < stop) {
-    const char* part = elision_end(at, stop);
-    add(WordKind::Word, at, part);
-    at = part;
-  }
+  add_parts(at, stop);
   return stop;
 }
 
-void CutText::add_parts(const char* at, const PlainWord& word) {
-  while (at < word.end) {
-    const char* const part = word.has_apostrophe ? elision_end(at, word.end) : word.end;
-    if (word.is_ascii) {
-      add_ascii(at, part);
-    } else {
-      add_plain(at, part);
-    }
+// A word, cut behind each elided article at its start.
+void CutText::add_parts(const char* at, const char* end) {
+  while (at < end) {
+    const char* const part = elision_end(at, end);
+    add(WordKind::Word, at, part);
     at = part;
   }
-}
-
-void CutText::add_ascii(const char* begin, const char* end) {
-  const auto size = static_cast<std::size_t>(end - begin);
-  char* place = impl_->grow(used_, size, words_);
-  for (std::size_t i = 0; i < size; ++i) place[i] = lower(begin[i]);
-  push(WordKind::Word, begin, end, {place, size});
-}
-
-// Folds plain letters, each by itself; a word with one whose folded form is longer than itself goes
-// the long way, and so does one with a curly apostrophe.
-void CutText::add_plain(const char* begin, const char* end) {
-  const auto size = static_cast<std::size_t>(end - begin);
-  char* const place = impl_->grow(used_, size, words_);
-  char* out = place;
-  for (const char* at = begin; at < end;) {
-    if (ascii(*at) != Ascii::NotAscii) {
-      *out++ = lower(*at++);
-      continue;
-    }
-    const Decoded next = decode(at, end);
-    const CharacterPage& page = Characters::page(next.code_point);
-    const Character& character = page.characters[next.code_point & 0xFF];
-    const bool mapped = character.fold_step == FoldStep::Mapped;
-    if (character.plain == Plain::No || (mapped && character.fold_size > next.size)) {
-      used_ -= size;
-      add(WordKind::Word, begin, end);
-      return;
-    }
-    const char* const folded = mapped ? page.fold_texts.data() + character.fold_at : at;
-    const std::size_t folded_size = mapped ? character.fold_size : next.size;
-    for (std::size_t i = 0; i < folded_size; ++i) *out++ = folded[i];
-    at += next.size;
-  }
-  const auto folded_size = static_cast<std::size_t>(out - place);
-  used_ -= size - folded_size;
-  push(WordKind::Word, begin, end, {place, folded_size});
 }
 
 void CutText::add(WordKind kind, const char* begin, const char* end) {
@@ -313,12 +395,13 @@ void CutText::add(WordKind kind, const char* begin, const char* end) {
   }
   // A word of nothing but invisible letters is no word.
   if (folded.empty()) return;
-  char* place = impl_->grow(used_, folded.size(), words_);
+  char* const place = impl_->room(used_, folded.size(), words_);
   std::ranges::copy(folded, place);
   push(kind, begin, end, {place, folded.size()});
 }
 
 void CutText::push(WordKind kind, const char* begin, const char* end, std::string_view folded) {
+  used_ += folded.size();
   words_.push_back({kind, static_cast<std::uint32_t>(begin - text_.data()),
                     static_cast<std::uint32_t>(end - text_.data()), folded});
 }

@@ -23,8 +23,6 @@ struct Word {
   std::string_view folded;
 };
 
-struct PlainWord;
-
 // Cuts text into words and entities and folds each, as the language of rules defines it
 // (LANGUAGE.md): one function for rules and for text. Keeps its buffers from one call to the next;
 // one thread.
@@ -47,10 +45,11 @@ class CutText {
   struct Impl;
 
   void cut_plain(const char* at, const char* end);
+  // Each begins at `at`, ends before `end` and returns where it ended.
+  const char* cut_word(const char* at, const char* end);
+  const char* cut_clusters(const char* at, const char* end);
   const char* cut_by_all_rules(const char* at, const char* end);
-  void add_parts(const char* at, const PlainWord& word);
-  void add_ascii(const char* begin, const char* end);
-  void add_plain(const char* begin, const char* end);
+  void add_parts(const char* at, const char* end);
   void add(WordKind kind, const char* begin, const char* end);
   void push(WordKind kind, const char* begin, const char* end, std::string_view folded);
 

@@ -8,6 +8,9 @@
 #include "rules/fold.h"
 
 namespace vigie {
+
+static_assert(CutText::kSlack >= Vocabulary::kReadable);
+
 namespace {
 
 bool apart(const std::vector<Occurrence>& a, const std::vector<Occurrence>& b) {
@@ -125,50 +128,65 @@ void Evaluation::start(const RuleSet::Plan& plan, const CutText& cut, Facts& fac
   if (plan.atoms.size() > 0) find_atoms();
 }
 
+// Keeps the order, and has no branch on the answer: which words a vocabulary holds follows no
+// pattern that a processor could foresee.
+template <class Keep>
+void Evaluation::keep_if(std::vector<std::uint32_t>& list, Keep keep) {
+  std::size_t kept = 0;
+  for (const std::uint32_t one : list) {
+    list[kept] = one;
+    kept += keep(one) ? 1 : 0;
+  }
+  list.resize(kept);
+}
+
 // Into `terms_` the likely number of each word, step by step for all words, so that the memory
 // each step reads is on its way while the others are asked.
 void Evaluation::find_likely(const Vocabulary& vocabulary) {
   const std::vector<Word>& words = cut_->words();
-  terms_.resize(words.size());
+  terms_.assign(words.size(), Vocabulary::kNone);
   hashes_.resize(words.size());
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    hashes_[i] = Vocabulary::hash(words[i].folded);
+  held_.resize(words.size());
+  for (std::uint32_t i = 0; i < words.size(); ++i) {
+    hashes_[i] = Vocabulary::hash_in_place(words[i].folded);
+    held_[i] = i;
     vocabulary.prefetch_filter(hashes_[i]);
   }
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const bool held = vocabulary.may_hold(hashes_[i]);
-    terms_[i] = held ? 0 : Vocabulary::kNone;
-    if (held) vocabulary.prefetch_slot(hashes_[i]);
-  }
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (terms_[i] == Vocabulary::kNone) continue;
-    terms_[i] = vocabulary.likely(hashes_[i]);
-    if (terms_[i] == Vocabulary::kNone) continue;
+  keep_if(held_, [&](std::uint32_t i) { return vocabulary.may_hold(hashes_[i]); });
+  for (const std::uint32_t i : held_) vocabulary.prefetch_slot(hashes_[i]);
+  for (const std::uint32_t i : held_) terms_[i] = vocabulary.likely(hashes_[i]);
+  keep_if(held_, [&](std::uint32_t i) { return terms_[i] != Vocabulary::kNone; });
+  for (const std::uint32_t i : held_) {
     vocabulary.prefetch_place(terms_[i]);
     __builtin_prefetch(&keys_[terms_[i]]);
   }
-  for (const std::uint32_t term : terms_) {
-    if (term != Vocabulary::kNone) vocabulary.prefetch_text(term);
-  }
+  for (const std::uint32_t i : held_) vocabulary.prefetch_text(terms_[i]);
 }
 
 void Evaluation::find_words(const Vocabulary& vocabulary) {
   const std::vector<Word>& words = cut_->words();
-  const bool wildcards = vocabulary.has_wildcards();
   find_likely(vocabulary);
   // From the last word to the first, so that each list of places starts with the first.
-  for (std::size_t i = words.size(); i-- > 0;) {
-    const auto position = static_cast<std::uint32_t>(i);
-    const Word& word = words[i];
-    if (terms_[i] != Vocabulary::kNone) {
-      if (vocabulary.text(terms_[i]) != word.folded)
-        terms_[i] = vocabulary.find(word.folded, hashes_[i]);
-      if (terms_[i] != Vocabulary::kNone) note(terms_[i], position);
-    }
-    if (!wildcards || (kinds_of(word.kind) & kWordAlone) == 0) continue;
+  for (std::size_t k = held_.size(); k-- > 0;) {
+    const std::uint32_t i = held_[k];
+    if (vocabulary.text(terms_[i]) != words[i].folded)
+      terms_[i] = vocabulary.find(words[i].folded, hashes_[i]);
+    if (terms_[i] != Vocabulary::kNone) note(terms_[i], i);
+  }
+  if (vocabulary.has_wildcards()) find_wildcards(vocabulary);
+}
+
+void Evaluation::find_wildcards(const Vocabulary& vocabulary) {
+  const std::vector<Word>& words = cut_->words();
+  held_.resize(words.size());
+  for (std::uint32_t i = 0; i < words.size(); ++i) held_[i] = i;
+  keep_if(held_, [&](std::uint32_t i) { return vocabulary.may_begin(words[i].folded); });
+  for (std::size_t k = held_.size(); k-- > 0;) {
+    const Word& word = words[held_[k]];
+    if ((kinds_of(word.kind) & kWordAlone) == 0) continue;
     wildcards_.clear();
     vocabulary.find_wildcards(word.folded, wildcards_);
-    for (const std::uint32_t id : wildcards_) note(id, position);
+    for (const std::uint32_t id : wildcards_) note(id, held_[k]);
   }
 }
 

@@ -70,6 +70,9 @@ class Evaluation {
 
   void find_words(const Vocabulary& vocabulary);
   void find_likely(const Vocabulary& vocabulary);
+  void find_wildcards(const Vocabulary& vocabulary);
+  template <class Keep>
+  static void keep_if(std::vector<std::uint32_t>& list, Keep keep);
   void find_atoms();
   void mark(std::uint32_t key);
   void note(std::uint32_t id, std::uint32_t position);
@@ -107,6 +110,7 @@ class Evaluation {
   std::vector<std::uint32_t> terms_;  // by position: the vocabulary id of the word there
   std::vector<std::uint32_t> present_;
   std::vector<std::uint64_t> hashes_;  // by position
+  std::vector<std::uint32_t> held_;    // positions whose words the vocabulary may hold
   std::vector<std::uint32_t> atom_places_;
   std::vector<std::uint32_t> wildcards_;
   std::string folded_;  // the text without case, for atoms

@@ -13,6 +13,7 @@ namespace vigie {
 namespace {
 
 bool in_window(const RuleSet::Plan& plan, std::uint32_t rule, std::optional<Time> time) {
+  if (plan.windows.empty()) return true;
   const auto found = plan.windows.find(rule);
   if (found == plan.windows.end()) return true;
   const auto& [from, until] = found->second;

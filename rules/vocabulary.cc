@@ -1,6 +1,7 @@
 #include "rules/vocabulary.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -48,19 +49,47 @@ std::uint32_t mixed(std::uint64_t hash) {
   return static_cast<std::uint32_t>((hash ^ hash >> 29) * 0x9E3779B97F4A7C15 >> 32);
 }
 
-constexpr std::size_t kStart = 4;  // bytes of a prefix that choose its place in lengths_
+constexpr std::size_t kStart = 4;  // bytes of a prefix that tell its Start
 
-// The first bytes of a word, up to kStart.
+// The first bytes of a word, up to `size`; no folded word has a byte of 0.
+std::uint32_t first_bytes(std::uint32_t start, std::size_t size) {
+  return size >= kStart ? start : start & ((std::uint32_t{1} << (8 * size)) - 1);
+}
 std::uint32_t start_of(std::string_view word) {
   std::uint32_t start = 0;
   std::memcpy(&start, word.data(), std::min(word.size(), kStart));
   return start;
 }
-std::size_t start_hash(std::uint32_t start, std::size_t size) {
-  const auto first = static_cast<std::uint32_t>((std::uint64_t{1} << (8 * size)) - 1);
-  return ((start & first) + size) * 0x9E3779B97F4A7C15 >> 32;
+std::uint32_t start_hash(std::uint32_t bytes) {
+  return bytes * 0x9E3779B1U;
 }
 static_assert(std::endian::native == std::endian::little);
+
+// The bytes of a word of up to sixteen as two numbers, the rest of them 0. One multiplication for
+// any length: the lengths of words follow no pattern that a processor could foresee.
+std::uint64_t short_hash(std::uint64_t low, std::uint64_t high, std::size_t size) {
+  constexpr std::uint64_t kLow = 0x9E3779B97F4A7C15;
+  constexpr std::uint64_t kHigh = 0xC2B2AE3D27D4EB4F;
+  const unsigned __int128 product =
+      static_cast<unsigned __int128>(low ^ kLow) * ((high ^ kHigh) + (std::uint64_t{size} << 56));
+  const auto mixed_halves =
+      static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  return (mixed_halves ^ mixed_halves >> 32) * kLow;
+}
+// A wildcard may be written like a word.
+std::uint64_t hash_of(std::string_view text, bool wildcard) {
+  const std::uint64_t hash = Vocabulary::hash(text);
+  return wildcard ? ~hash : hash;
+}
+
+std::uint64_t load(const char* at) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof(bytes));
+  return bytes;
+}
+std::uint64_t first_of(std::uint64_t bytes, std::size_t size) {
+  return size >= 8 ? bytes : bytes & ((std::uint64_t{1} << (8 * size)) - 1);
+}
 
 std::string_view before_wildcard(std::string_view pattern) {
   return pattern.substr(0, pattern.find_first_of("?*"));
@@ -69,21 +98,46 @@ std::string_view before_wildcard(std::string_view pattern) {
 }  // namespace
 
 std::uint64_t Vocabulary::hash(std::string_view folded) {
-  return XXH3_64bits(folded.data(), folded.size());
+  std::array<char, kReadable> bytes = {};
+  if (folded.size() > bytes.size()) return XXH3_64bits(folded.data(), folded.size());
+  std::ranges::copy(folded, bytes.begin());
+  return short_hash(load(bytes.data()), load(bytes.data() + 8), folded.size());
+}
+
+std::uint64_t Vocabulary::hash_in_place(std::string_view folded) {
+  const std::size_t size = folded.size();
+  if (size > kReadable) return XXH3_64bits(folded.data(), size);
+  return short_hash(first_of(load(folded.data()), size),
+                    first_of(load(folded.data() + 8), size > 8 ? size - 8 : 0), size);
 }
 
 std::uint32_t Vocabulary::add(std::string_view text, bool wildcard) {
-  std::string key;
-  if (wildcard) key += '\0';
-  key += text;
-  const auto [found, added] =
-      ids_.try_emplace(std::move(key), static_cast<std::uint32_t>(begins_.size()));
-  if (added) {
-    begins_.push_back(static_cast<std::uint32_t>(texts_.size()));
-    texts_ += text;
-    wildcard_.push_back(wildcard);
+  if (slots_.size() < 2 * (size() + 1)) make_slots(4 * (size() + 64), true);
+  const std::uint64_t whole = hash_of(text, wildcard);
+  std::size_t at = slot_of(whole);
+  for (; slots_[at].id != kNone; at = after(at)) {
+    const std::uint32_t id = slots_[at].id;
+    if (slots_[at].hash == static_cast<std::uint32_t>(whole) && wildcard_[id] == wildcard &&
+        this->text(id) == text)
+      return id;
   }
-  return found->second;
+  const auto id = static_cast<std::uint32_t>(begins_.size());
+  slots_[at] = {static_cast<std::uint32_t>(whole), id};
+  begins_.push_back(static_cast<std::uint32_t>(texts_.size()));
+  texts_ += text;
+  wildcard_.push_back(wildcard);
+  return id;
+}
+
+void Vocabulary::make_slots(std::size_t count, bool wildcards) {
+  std::vector<Slot>(count).swap(slots_);
+  for (std::uint32_t id = 0; id < size(); ++id) {
+    if (wildcard_[id] && !wildcards) continue;
+    const std::uint64_t whole = hash_of(text(id), wildcard_[id]);
+    std::size_t at = slot_of(whole);
+    while (slots_[at].id != kNone) at = after(at);
+    slots_[at] = {static_cast<std::uint32_t>(whole), id};
+  }
 }
 
 std::uint32_t Vocabulary::add_word(std::string_view folded) {
@@ -95,22 +149,17 @@ std::uint32_t Vocabulary::add_wildcard(std::string_view pattern) {
 }
 
 void Vocabulary::freeze() {
-  // Gives its memory back, which clear() would not.
-  std::unordered_map<std::string, std::uint32_t>().swap(ids_);
   texts_.shrink_to_fit();
   begins_.shrink_to_fit();
   const auto words = static_cast<std::size_t>(std::ranges::count(wildcard_, false));
   // At most two in three are taken.
-  slots_.assign(words + words / 2 + 16, Slot{});
+  make_slots(words + words / 2 + 16, false);
   // Sixteen bits a word.
   filter_.assign(words / 4 + 4, 0);
-  for (std::uint32_t id = 0; id < size(); ++id) {
-    if (wildcard_[id]) continue;
-    const std::uint64_t whole = hash(text(id));
+  for (const Slot& slot : slots_) {
+    if (slot.id == kNone) continue;
+    const std::uint64_t whole = hash(text(slot.id));
     filter_[part_of(whole, filter_.size())] |= std::uint64_t{1} << (whole & 63);
-    std::size_t at = slot_of(whole);
-    while (slots_[at].id != kNone) at = after(at);
-    slots_[at] = {static_cast<std::uint32_t>(whole), id};
   }
   if (words < size()) freeze_wildcards();
 }
@@ -132,7 +181,17 @@ void Vocabulary::freeze_wildcards() {
   }
   wildcards_.shrink_to_fit();
   prefixes_.assign(runs.size() + runs.size() / 2 + 2, Prefix{});
-  lengths_.assign(std::bit_ceil(runs.size() * 4 + 16), 0);
+  std::size_t starts = 0;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto start = [&](std::size_t run) {
+      return start_of(prefix(wildcards_[runs[run].begin]));
+    };
+    if (i == 0 || start(i) != start(i - 1)) ++starts;
+  }
+  starts_.assign(2 * starts + 2, Start{});
+  const std::size_t bits = std::bit_ceil(std::max<std::size_t>(64, starts * 16));
+  start_filter_.assign(bits / 32, 0);
+  start_shift_ = 32 - static_cast<std::uint32_t>(std::countr_zero(bits));
   for (const Run& run : runs) add_prefix(prefix(wildcards_[run.begin]), run.begin, run.count);
 }
 
@@ -141,11 +200,22 @@ void Vocabulary::add_prefix(std::string_view prefix, std::uint32_t begin, std::u
   std::size_t at = std::uint64_t{hash} * prefixes_.size() >> 32;
   while (prefixes_[at].count != 0) at = at + 1 == prefixes_.size() ? 0 : at + 1;
   prefixes_[at] = {hash, begin, count};
-  const std::size_t start = std::min(prefix.size(), kStart);
-  lengths_[start_hash(start_of(prefix), start) & (lengths_.size() - 1)] |=
-      std::uint32_t{1} << std::min<std::size_t>(prefix.size(), kLongest);
-  starts_ |= std::uint32_t{1} << start;
+  const std::uint32_t bytes = start_of(prefix);
+  Start& start = starts_[slot_of_start(bytes)];
+  start.bytes = bytes;
+  start.lengths |= std::uint32_t{1} << std::min<std::size_t>(prefix.size(), kLongest);
+  const std::uint32_t bit = start_hash(bytes) >> start_shift_;
+  start_filter_[bit / 32] |= std::uint32_t{1} << (bit % 32);
+  start_sizes_ |= std::uint32_t{1} << std::min(prefix.size(), kStart);
   longest_ = std::max(longest_, prefix.size());
+}
+
+// Where these first bytes stand, or may come to stand.
+std::size_t Vocabulary::slot_of_start(std::uint32_t bytes) const {
+  std::size_t at = std::uint64_t{start_hash(bytes)} * starts_.size() >> 32;
+  while (starts_[at].bytes != 0 && starts_[at].bytes != bytes)
+    at = at + 1 == starts_.size() ? 0 : at + 1;
+  return at;
 }
 
 std::uint32_t Vocabulary::find(std::string_view folded, std::uint64_t hash) const {
@@ -170,13 +240,27 @@ void Vocabulary::append_wildcards(std::uint64_t prefix, std::string_view folded,
   }
 }
 
+bool Vocabulary::may_begin(std::string_view folded) const {
+  std::uint32_t start = 0;
+  std::memcpy(&start, folded.data(), kStart);
+  start = first_bytes(start, folded.size());
+  std::uint32_t found = 0;
+  for (std::uint32_t sizes = start_sizes_; sizes != 0; sizes &= sizes - 1) {
+    const auto size = static_cast<std::size_t>(std::countr_zero(sizes));
+    const std::uint32_t bit = start_hash(first_bytes(start, size)) >> start_shift_;
+    found |= start_filter_[bit / 32] >> (bit % 32);
+  }
+  return (found & 1) != 0;
+}
+
 void Vocabulary::find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const {
   const std::uint32_t start = start_of(folded);
   std::uint32_t lengths = 0;
-  for (std::uint32_t sizes = starts_; sizes != 0; sizes &= sizes - 1) {
+  for (std::uint32_t sizes = start_sizes_; sizes != 0; sizes &= sizes - 1) {
     const auto size = static_cast<std::size_t>(std::countr_zero(sizes));
     if (size > folded.size()) break;
-    lengths |= lengths_[start_hash(start, size) & (lengths_.size() - 1)];
+    const std::uint32_t bytes = first_bytes(start, size);
+    lengths |= starts_[slot_of_start(bytes)].lengths;
   }
   if (lengths == 0) return;
   std::uint64_t hash = kFirstHash;

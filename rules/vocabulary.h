@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace vigie {
@@ -14,8 +13,11 @@ class Vocabulary {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-  // Of a word's folded form; what find() takes beside it.
+  // Of a word's folded form; what find() takes beside it. The second is the same, of a word behind
+  // which kReadable bytes may be read.
+  static constexpr std::size_t kReadable = 16;
   static std::uint64_t hash(std::string_view folded);
+  static std::uint64_t hash_in_place(std::string_view folded);
 
   // The number of a folded word, of a wildcard (folded; `?` is one code point, a `*` at the end any
   // continuation). Equal ones get equal numbers.
@@ -57,6 +59,9 @@ class Vocabulary {
   void prefetch_place(std::uint32_t id) const { __builtin_prefetch(&begins_[id]); }
   void prefetch_text(std::uint32_t id) const { __builtin_prefetch(&texts_[begins_[id]]); }
 
+  // Whether some wildcard may begin as the word does; false is certain. kReadable bytes behind the
+  // word may be read.
+  bool may_begin(std::string_view folded) const;
   // Appends the wildcards that match the word.
   void find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const;
 
@@ -82,7 +87,9 @@ class Vocabulary {
   std::size_t after(std::size_t slot) const { return slot + 1 == slots_.size() ? 0 : slot + 1; }
 
   std::uint32_t add(std::string_view text, bool wildcard);
+  void make_slots(std::size_t count, bool wildcards);
   void freeze_wildcards();
+  std::size_t slot_of_start(std::uint32_t bytes) const;
   void add_prefix(std::string_view prefix, std::uint32_t begin, std::uint32_t count);
   // Of the wildcards whose prefix has this hash, those that match the word.
   void append_wildcards(std::uint64_t hash, std::string_view folded,
@@ -91,16 +98,22 @@ class Vocabulary {
   std::string texts_;                  // one after the other
   std::vector<std::uint32_t> begins_;  // by number: where its text begins
   std::vector<bool> wildcard_;
-  std::unordered_map<std::string, std::uint32_t> ids_;  // until frozen; wildcards start with a NUL
+  // A table with open addressing. Until frozen it holds wildcards, too, and grows; after, words.
   std::vector<Slot> slots_;
   std::vector<std::uint64_t> filter_;
 
   std::vector<std::uint32_t> wildcards_;
   std::vector<Prefix> prefixes_;  // a table with open addressing; `count` 0 is free
-  // By a hash of how many bytes a prefix has, up to four, and of these: which lengths of prefixes
-  // in bytes may begin so. Bit kLongest is that length and all beyond.
-  std::vector<std::uint32_t> lengths_;
-  std::uint32_t starts_ = 0;  // bit n: some prefix has n bytes of its start in lengths_
+  // The first bytes of prefixes, up to four, and which lengths of prefixes in bytes begin so: bit
+  // kLongest is that length and all beyond. A table with open addressing; bytes of 0 are free.
+  struct Start {
+    std::uint32_t bytes = 0;
+    std::uint32_t lengths = 0;
+  };
+  std::vector<Start> starts_;
+  std::vector<std::uint32_t> start_filter_;  // bits by a hash of the same bytes
+  std::uint32_t start_shift_ = 0;            // leaves a bit of it
+  std::uint32_t start_sizes_ = 0;            // bit n: some prefix begins with n of such bytes
   std::size_t longest_ = 0;
 };
 

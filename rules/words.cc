@@ -105,6 +105,8 @@ bool holds_letter_or_number(const char* begin, const char* end) {
   return false;
 }
 
+static_assert(CutText::kSlack >= Lane::kSize);
+
 constexpr char32_t kCurlyApostrophe = 0x2019;
 
 bool is_plain_letter(const char* at, const char* end) {
@@ -152,25 +154,35 @@ class PlainReader {
  private:
   enum class Next : std::uint8_t { Read, Stop, AllRules };
 
-  // Up to a lane of letters, digits and underscores. Between accents they are too few for one.
+  // Letters, digits and underscores, and letters of two bytes between them: a lane of them at the
+  // start of a word, later one by one, since between accents they are too few for a lane.
   void names() {
-    std::size_t size = 0;
-    if (!after_accent_ && limit_ - at_ >= static_cast<std::ptrdiff_t>(Lane::kSize)) {
+    const char* const begin = at_;
+    if (!begun_ && limit_ - at_ >= static_cast<std::ptrdiff_t>(Lane::kSize)) {
       const Lane lane = Lane::load(at_);
       lower_case(lane).store(out_);
-      size = std::min(static_cast<std::size_t>(std::countr_one(name_bits(lane))),
-                      static_cast<std::size_t>(end_ - at_));
-    } else {
-      while (at_ + size < end_ && is_name(at_[size])) {
-        out_[size] = lower(at_[size]);
-        ++size;
-      }
+      const std::ptrdiff_t size =
+          std::min<std::ptrdiff_t>(std::countr_one(name_bits(lane)), end_ - at_);
+      at_ += size;
+      out_ += size;
     }
-    last_ = ascii(at_[size - 1]);
-    word_.is_word = word_.is_word || last_ != Ascii::Underscore ||
-                    std::any_of(at_, at_ + size, [](char c) { return c != '_'; });
-    at_ += size;
-    out_ += size;
+    begun_ = true;
+    bool beyond = false;
+    while (at_ < end_) {
+      if (is_name(*at_)) {
+        *out_++ = lower(*at_++);
+        continue;
+      }
+      const PlainPair* const pair = pairs_.find(at_, end_);
+      if (pair == nullptr || pair->plain != Plain::Letter || pair->folded_size > 2) break;
+      std::memcpy(out_, pair->folded.data(), pair->folded.size());
+      out_ += pair->folded_size;
+      at_ += 2;
+      beyond = true;
+    }
+    last_ = ascii(at_[-1]) == Ascii::NotAscii ? Ascii::Letter : ascii(at_[-1]);
+    word_.is_word = word_.is_word || beyond || last_ != Ascii::Underscore ||
+                    std::any_of(begin, at_, [](char c) { return c != '_'; });
   }
 
   Next joint() {
@@ -186,10 +198,9 @@ class PlainReader {
   }
 
   Next beyond_ascii() {
-    if (const PlainPair* pair = pairs_.find(at_, end_); pair != nullptr) {
-      if (pair->plain != Plain::Letter) return other(pair->plain);
-      std::memcpy(out_, pair->folded.data(), pair->folded.size());
-      letter(2, pair->folded_size);
+    const PlainPair* const pair = pairs_.find(at_, end_);
+    if (pair != nullptr && pair->plain == Plain::Letter && pair->folded_size <= 2) {
+      names();
       return Next::Read;
     }
     const Decoded next = decode(at_, end_);
@@ -222,7 +233,7 @@ class PlainReader {
 
   void letter(std::size_t size, std::size_t folded_size) {
     last_ = Ascii::Letter;
-    after_accent_ = true;
+    begun_ = true;
     word_.is_word = true;
     at_ += size;
     if (folded_size > size) {
@@ -239,7 +250,7 @@ class PlainReader {
   char* out_;
   PlainWord word_;
   Ascii last_ = Ascii::Underscore;
-  bool after_accent_ = false;
+  bool begun_ = false;
   bool too_long_ = false;
 };
 
@@ -251,8 +262,10 @@ struct CutText::Impl {
   std::string folded;   // of all words; the views of `words` point into it
   std::string scratch;  // one folded form
 
-  // Room for `size` bytes of `folded` behind those used. A move of the bytes takes the views along.
+  // Room for `size` bytes of `folded` behind those used, with kSlack beyond. A move of the bytes
+  // takes the views along.
   char* room(std::size_t used, std::size_t size, std::vector<Word>& words) {
+    size += kSlack;
     if (folded.size() - used < size) [[unlikely]] {
       std::string larger;
       larger.resize(2 * (used + size));

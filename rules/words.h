@@ -28,6 +28,10 @@ struct Word {
 // one thread.
 class CutText {
  public:
+  // So many bytes behind the folded form of each word may be read, too; what they are means
+  // nothing.
+  static constexpr std::size_t kSlack = 16;
+
   CutText();
   ~CutText();
   CutText(CutText&&) noexcept;

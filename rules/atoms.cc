@@ -232,11 +232,12 @@ Atoms::Table Atoms::make_table(std::vector<Window> windows, std::uint32_t size) 
   return table;
 }
 
-void Atoms::Table::find_places_from(std::size_t begin, std::string_view folded,
-                                    std::vector<std::uint32_t>& out) const {
+std::size_t Atoms::Table::find_places_from(std::size_t begin, std::size_t count,
+                                           std::string_view folded, std::uint32_t* out) const {
   const std::uint32_t size = keep == 0xFFFFFFFFU ? 4 : 3;
   const auto look = [&](std::size_t at, std::uint32_t bytes) {
-    if (may_begin(bytes & keep)) out.push_back(static_cast<std::uint32_t>(at));
+    out[count] = static_cast<std::uint32_t>(at);
+    count += may_begin(bytes & keep) ? 1 : 0;
   };
   // Eight bytes at a time hold four windows and what is beyond them.
   for (; begin + 8 <= folded.size(); begin += 4) {
@@ -246,22 +247,26 @@ void Atoms::Table::find_places_from(std::size_t begin, std::string_view folded,
       look(begin + i, static_cast<std::uint32_t>(eight >> (8 * i)));
   }
   for (; begin + size <= folded.size(); ++begin) look(begin, bytes_at(folded, begin, size));
+  return count;
 }
 
 #ifdef __x86_64__
 
-[[gnu::target("avx2")]] std::size_t Atoms::Table::find_places_by_eight(
-    std::string_view folded, std::vector<std::uint32_t>& out) const {
+[[gnu::target("avx2")]] void Atoms::Table::find_places_by_eight(std::size_t& begin,
+                                                                std::size_t& count,
+                                                                std::string_view folded,
+                                                                std::uint32_t* out) const {
   const __m256i shuffle = _mm256_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6,  //
                                            4, 5, 6, 7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10);
   const __m256i kept = _mm256_set1_epi32(static_cast<int>(keep));
   const __m256i factor = _mm256_set1_epi32(static_cast<int>(hash(1)));
   const __m128i shifted = _mm_cvtsi32_si128(static_cast<int>(shift));
   const __m256i thirty_one = _mm256_set1_epi32(31);
-  std::size_t begin = 0;
-  for (; begin + 16 <= folded.size(); begin += 8) {
+  std::size_t at = begin;
+  std::size_t found = count;
+  for (; at + 16 <= folded.size(); at += 8) {
     __m128i sixteen;
-    std::memcpy(&sixteen, folded.data() + begin, 16);
+    std::memcpy(&sixteen, folded.data() + at, 16);
     const __m256i bytes =
         _mm256_and_si256(_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(sixteen), shuffle), kept);
     const __m256i bit = _mm256_srl_epi32(_mm256_mullo_epi32(bytes, factor), shifted);
@@ -271,22 +276,26 @@ void Atoms::Table::find_places_from(std::size_t begin, std::string_view folded,
     const __m256i signs = _mm256_sllv_epi32(words, _mm256_andnot_si256(bit, thirty_one));
     auto there = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(signs)));
     for (; there != 0; there &= there - 1) {
-      out.push_back(static_cast<std::uint32_t>(begin) +
-                    static_cast<std::uint32_t>(std::countr_zero(there)));
+      out[found++] =
+          static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(std::countr_zero(there));
     }
   }
-  return begin;
+  begin = at;
+  count = found;
 }
 
-void Atoms::Table::find_places(std::string_view folded, std::vector<std::uint32_t>& out) const {
+std::size_t Atoms::Table::find_places(std::string_view folded, std::uint32_t* out) const {
   static const bool kByEight = __builtin_cpu_supports("avx2") != 0;
-  find_places_from(kByEight ? find_places_by_eight(folded, out) : 0, folded, out);
+  std::size_t begin = 0;
+  std::size_t count = 0;
+  if (kByEight) find_places_by_eight(begin, count, folded, out);
+  return find_places_from(begin, count, folded, out);
 }
 
 #else
 
-void Atoms::Table::find_places(std::string_view folded, std::vector<std::uint32_t>& out) const {
-  find_places_from(0, folded, out);
+std::size_t Atoms::Table::find_places(std::string_view folded, std::uint32_t* out) const {
+  return find_places_from(0, 0, folded, out);
 }
 
 #endif

@@ -39,9 +39,9 @@ class Atoms {
   void find(std::string_view folded, std::vector<std::uint32_t>& scratch, Found found) const {
     for (const Table* table : {&fours_, &threes_}) {
       if (table->windows.empty()) continue;
-      scratch.clear();
-      table->find_places(folded, scratch);
-      for (const std::uint32_t place : scratch) look(*table, folded, place, found);
+      if (scratch.size() < folded.size()) scratch.resize(folded.size());
+      const std::size_t places = table->find_places(folded, scratch.data());
+      for (std::size_t i = 0; i < places; ++i) look(*table, folded, scratch[i], found);
     }
   }
 
@@ -59,13 +59,15 @@ class Atoms {
     std::vector<Window> windows;        // sorted by bit, then `bytes`
     std::vector<std::uint32_t> begins;  // by kBits bits: the first window of them
 
-    // Appends the places in the text where a window may begin, from the first to the last.
-    void find_places(std::string_view folded, std::vector<std::uint32_t>& out) const;
-    // The same from `begin` on, one place after the other.
-    void find_places_from(std::size_t begin, std::string_view folded,
-                          std::vector<std::uint32_t>& out) const;
-    std::size_t find_places_by_eight(std::string_view folded,
-                                     std::vector<std::uint32_t>& out) const;
+    // Writes the places in the text where a window may begin, from the first to the last, and
+    // returns how many; `out` has room for one a byte.
+    std::size_t find_places(std::string_view folded, std::uint32_t* out) const;
+    // The same one place after the other, and eight at a time: behind the `count` already there,
+    // from `begin` on; the latter leaves both where the last few bytes begin.
+    std::size_t find_places_from(std::size_t begin, std::size_t count, std::string_view folded,
+                                 std::uint32_t* out) const;
+    void find_places_by_eight(std::size_t& begin, std::size_t& count, std::string_view folded,
+                              std::uint32_t* out) const;
     bool may_begin(std::uint32_t bytes) const {
       const std::uint32_t bit = hash(bytes) >> shift;
       return (filter[bit >> 5] >> (bit & 31) & 1) != 0;

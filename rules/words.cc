@@ -415,8 +415,12 @@ void CutText::add(WordKind kind, const char* begin, const char* end) {
 
 void CutText::push(WordKind kind, const char* begin, const char* end, std::string_view folded) {
   used_ += folded.size();
-  words_.push_back({kind, static_cast<std::uint32_t>(begin - text_.data()),
-                    static_cast<std::uint32_t>(end - text_.data()), folded});
+  // Field by field: a copy of a whole word would wait for its fields to be written.
+  Word& word = words_.emplace_back();
+  word.kind = kind;
+  word.begin = static_cast<std::uint32_t>(begin - text_.data());
+  word.end = static_cast<std::uint32_t>(end - text_.data());
+  word.folded = folded;
 }
 
 }  // namespace vigie

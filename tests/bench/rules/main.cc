@@ -114,7 +114,8 @@ std::string processor() {
 }
 
 std::size_t heap() {
-  return mallinfo2().uordblks;
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
 }
 
 double median(std::vector<double> values) {

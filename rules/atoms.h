@@ -80,8 +80,12 @@ class Atoms {
   template <class Found>
   void look(const Table& table, std::string_view folded, std::uint32_t place, Found found) const {
     std::uint32_t bytes = 0;
-    std::memcpy(&bytes, folded.data() + place, std::min<std::size_t>(4, folded.size() - place));
-    bytes &= table.keep;
+    if (place + 4 <= folded.size()) {
+      std::memcpy(&bytes, folded.data() + place, 4);
+      bytes &= table.keep;
+    } else {
+      std::memcpy(&bytes, folded.data() + place, kShortest);
+    }
     const std::uint32_t group = (hash(bytes) >> table.shift) / kBits;
     for (std::uint32_t at = table.begins[group]; at < table.begins[group + 1]; ++at) {
       const Window& window = table.windows[at];

@@ -182,6 +182,8 @@ Postings choose_postings(const RuleSet::Plan& plan, std::span<const std::uint32_
     result.list_.push_back(all[i].posting);
     ++result.begins_[all[i].key + 1];
   }
+  result.list_.shrink_to_fit();
+  result.always_.shrink_to_fit();
   for (std::size_t i = 1; i < result.begins_.size(); ++i) {
     result.begins_[i] += result.begins_[i - 1];
   }

@@ -5,7 +5,6 @@
 #include <bit>
 #include <cstring>
 
-#define XXH_INLINE_ALL  // words are short: the call would cost as much as the hash
 #include <xxhash.h>
 
 namespace vigie {
@@ -51,44 +50,17 @@ std::uint32_t mixed(std::uint64_t hash) {
 
 constexpr std::size_t kStart = 4;  // bytes of a prefix that tell its Start
 
-// The first bytes of a word, up to `size`; no folded word has a byte of 0.
-std::uint32_t first_bytes(std::uint32_t start, std::size_t size) {
-  return size >= kStart ? start : start & ((std::uint32_t{1} << (8 * size)) - 1);
-}
 std::uint32_t start_of(std::string_view word) {
   std::uint32_t start = 0;
   std::memcpy(&start, word.data(), std::min(word.size(), kStart));
   return start;
 }
-std::uint32_t start_hash(std::uint32_t bytes) {
-  return bytes * 0x9E3779B1U;
-}
 static_assert(std::endian::native == std::endian::little);
 
-// The bytes of a word of up to sixteen as two numbers, the rest of them 0. One multiplication for
-// any length: the lengths of words follow no pattern that a processor could foresee.
-std::uint64_t short_hash(std::uint64_t low, std::uint64_t high, std::size_t size) {
-  constexpr std::uint64_t kLow = 0x9E3779B97F4A7C15;
-  constexpr std::uint64_t kHigh = 0xC2B2AE3D27D4EB4F;
-  const unsigned __int128 product =
-      static_cast<unsigned __int128>(low ^ kLow) * ((high ^ kHigh) + (std::uint64_t{size} << 56));
-  const auto mixed_halves =
-      static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-  return (mixed_halves ^ mixed_halves >> 32) * kLow;
-}
 // A wildcard may be written like a word.
 std::uint64_t hash_of(std::string_view text, bool wildcard) {
   const std::uint64_t hash = Vocabulary::hash(text);
   return wildcard ? ~hash : hash;
-}
-
-std::uint64_t load(const char* at) {
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, at, sizeof(bytes));
-  return bytes;
-}
-std::uint64_t first_of(std::uint64_t bytes, std::size_t size) {
-  return size >= 8 ? bytes : bytes & ((std::uint64_t{1} << (8 * size)) - 1);
 }
 
 std::string_view before_wildcard(std::string_view pattern) {
@@ -99,16 +71,13 @@ std::string_view before_wildcard(std::string_view pattern) {
 
 std::uint64_t Vocabulary::hash(std::string_view folded) {
   std::array<char, kReadable> bytes = {};
-  if (folded.size() > bytes.size()) return XXH3_64bits(folded.data(), folded.size());
+  if (folded.size() > bytes.size()) return long_hash(folded);
   std::ranges::copy(folded, bytes.begin());
-  return short_hash(load(bytes.data()), load(bytes.data() + 8), folded.size());
+  return hash_in_place({bytes.data(), folded.size()});
 }
 
-std::uint64_t Vocabulary::hash_in_place(std::string_view folded) {
-  const std::size_t size = folded.size();
-  if (size > kReadable) return XXH3_64bits(folded.data(), size);
-  return short_hash(first_of(load(folded.data()), size),
-                    first_of(load(folded.data() + 8), size > 8 ? size - 8 : 0), size);
+std::uint64_t Vocabulary::long_hash(std::string_view folded) {
+  return XXH3_64bits(folded.data(), folded.size());
 }
 
 std::uint32_t Vocabulary::add(std::string_view text, bool wildcard) {
@@ -206,7 +175,9 @@ void Vocabulary::add_prefix(std::string_view prefix, std::uint32_t begin, std::u
   start.lengths |= std::uint32_t{1} << std::min<std::size_t>(prefix.size(), kLongest);
   const std::uint32_t bit = start_hash(bytes) >> start_shift_;
   start_filter_[bit / 32] |= std::uint32_t{1} << (bit % 32);
-  start_sizes_ |= std::uint32_t{1} << std::min(prefix.size(), kStart);
+  const std::uint32_t mask = first_bytes(~std::uint32_t{0}, prefix.size());
+  const auto place = std::ranges::lower_bound(start_masks_, mask);
+  if (place == start_masks_.end() || *place != mask) start_masks_.insert(place, mask);
   longest_ = std::max(longest_, prefix.size());
 }
 
@@ -240,28 +211,11 @@ void Vocabulary::append_wildcards(std::uint64_t prefix, std::string_view folded,
   }
 }
 
-bool Vocabulary::may_begin(std::string_view folded) const {
-  std::uint32_t start = 0;
-  std::memcpy(&start, folded.data(), kStart);
-  start = first_bytes(start, folded.size());
-  std::uint32_t found = 0;
-  for (std::uint32_t sizes = start_sizes_; sizes != 0; sizes &= sizes - 1) {
-    const auto size = static_cast<std::size_t>(std::countr_zero(sizes));
-    const std::uint32_t bit = start_hash(first_bytes(start, size)) >> start_shift_;
-    found |= start_filter_[bit / 32] >> (bit % 32);
-  }
-  return (found & 1) != 0;
-}
-
 void Vocabulary::find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const {
   const std::uint32_t start = start_of(folded);
   std::uint32_t lengths = 0;
-  for (std::uint32_t sizes = start_sizes_; sizes != 0; sizes &= sizes - 1) {
-    const auto size = static_cast<std::size_t>(std::countr_zero(sizes));
-    if (size > folded.size()) break;
-    const std::uint32_t bytes = first_bytes(start, size);
-    lengths |= starts_[slot_of_start(bytes)].lengths;
-  }
+  for (const std::uint32_t mask : start_masks_)
+    lengths |= starts_[slot_of_start(start & mask)].lengths;
   if (lengths == 0) return;
   std::uint64_t hash = kFirstHash;
   const std::size_t longest = std::min(folded.size(), longest_);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +20,12 @@ class Vocabulary {
   // which kReadable bytes may be read.
   static constexpr std::size_t kReadable = 16;
   static std::uint64_t hash(std::string_view folded);
-  static std::uint64_t hash_in_place(std::string_view folded);
+  static std::uint64_t hash_in_place(std::string_view folded) {
+    const std::size_t size = folded.size();
+    if (size > kReadable) return long_hash(folded);
+    return short_hash(first_of(load(folded.data()), size),
+                      first_of(load(folded.data() + 8), size > 8 ? size - 8 : 0), size);
+  }
 
   // The number of a folded word, of a wildcard (folded; `?` is one code point, a `*` at the end any
   // continuation). Equal ones get equal numbers.
@@ -61,7 +69,17 @@ class Vocabulary {
 
   // Whether some wildcard may begin as the word does; false is certain. kReadable bytes behind the
   // word may be read.
-  bool may_begin(std::string_view folded) const;
+  bool may_begin(std::string_view folded) const {
+    std::uint32_t start = 0;
+    std::memcpy(&start, folded.data(), sizeof(start));
+    start = first_bytes(start, folded.size());
+    std::uint32_t found = 0;
+    for (const std::uint32_t mask : start_masks_) {
+      const std::uint32_t bit = start_hash(start & mask) >> start_shift_;
+      found |= start_filter_[bit / 32] >> (bit % 32);
+    }
+    return (found & 1) != 0;
+  }
   // Appends the wildcards that match the word.
   void find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const;
 
@@ -78,6 +96,33 @@ class Vocabulary {
     std::uint32_t count = 0;
   };
   static constexpr std::uint32_t kLongest = 31;
+  __extension__ using Wide = unsigned __int128;
+
+  // The bytes of a word as two numbers, the rest of them 0. One multiplication for any length: the
+  // lengths of words follow no pattern that a processor could foresee.
+  static std::uint64_t short_hash(std::uint64_t low, std::uint64_t high, std::size_t size) {
+    constexpr std::uint64_t kLow = 0x9E3779B97F4A7C15;
+    constexpr std::uint64_t kHigh = 0xC2B2AE3D27D4EB4F;
+    const Wide product = Wide{low ^ kLow} * ((high ^ kHigh) + (std::uint64_t{size} << 56));
+    const auto halves =
+        static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    return (halves ^ halves >> 32) * kLow;
+  }
+  static std::uint64_t long_hash(std::string_view folded);
+  static std::uint64_t load(const char* at) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, at, sizeof(bytes));
+    return bytes;
+  }
+  static std::uint64_t first_of(std::uint64_t bytes, std::size_t size) {
+    return size >= 8 ? bytes : bytes & ((std::uint64_t{1} << (8 * size)) - 1);
+  }
+
+  // Up to `size` of the first bytes of a word, of which none is 0.
+  static std::uint32_t first_bytes(std::uint32_t start, std::size_t size) {
+    return size >= 4 ? start : start & ((std::uint32_t{1} << (8 * size)) - 1);
+  }
+  static std::uint32_t start_hash(std::uint32_t bytes) { return bytes * 0x9E3779B1U; }
 
   // The upper half of the hash, spread over however many places there are.
   static std::size_t part_of(std::uint64_t hash, std::size_t places) {
@@ -113,7 +158,8 @@ class Vocabulary {
   std::vector<Start> starts_;
   std::vector<std::uint32_t> start_filter_;  // bits by a hash of the same bytes
   std::uint32_t start_shift_ = 0;            // leaves a bit of it
-  std::uint32_t start_sizes_ = 0;            // bit n: some prefix begins with n of such bytes
+  std::vector<std::uint32_t>
+      start_masks_;  // the bytes of a word that some Start has, shortest first
   std::size_t longest_ = 0;
 };
 

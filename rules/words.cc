@@ -115,34 +115,27 @@ bool is_plain_letter(const char* at, const char* end) {
   return Characters::of(decode(at, end).code_point).plain == Plain::Letter;
 }
 
-// Reads and folds one word of plain letters, digits and underscores, on one of which `at` is: the
-// same as word_segment_end and fold give. `out` has room for as many bytes as the text from `at`
-// on, and a lane more.
+// Reads and folds one word of plain letters, digits and underscores: the same as word_segment_end
+// and fold give. `out` has room for as many bytes as there are up to `end`.
 class PlainReader {
  public:
-  // `end` is where the plain text ends, `limit` the whole.
-  PlainReader(const PlainPairs& pairs, const char* at, const char* end, const char* limit,
-              char* out)
-      : pairs_(pairs), at_(at), end_(end), limit_(limit), out_(out) {}
+  // The word begins at `at`, and `done` of its bytes, which are ASCII, are read and folded.
+  PlainReader(const PlainPairs& pairs, const char* at, const char* end, char* out, std::size_t done)
+      : pairs_(pairs), at_(at + done), end_(end), out_(out + done) {
+    if (done > 0) note_names(at, false);
+  }
 
   PlainWord read() {
     Next next = Next::Read;
     while (next == Next::Read && at_ < end_) {
-      switch (ascii(*at_)) {
-        case Ascii::Letter:
-        case Ascii::Digit:
-        case Ascii::Underscore:
-          names();
-          break;
-        case Ascii::Joint:
-          next = joint();
-          break;
-        case Ascii::NotAscii:
-          next = beyond_ascii();
-          break;
-        case Ascii::Other:
-          next = Next::Stop;
-          break;
+      const Ascii kind = ascii(*at_);
+      if (kind == Ascii::Other) break;
+      if (kind == Ascii::Joint) {
+        next = joint();
+      } else if (kind != Ascii::NotAscii || letter_of_two(at_) != nullptr) {
+        names();
+      } else {
+        next = beyond_ascii();
       }
     }
     if (next == Next::AllRules) return {};
@@ -154,35 +147,41 @@ class PlainReader {
  private:
   enum class Next : std::uint8_t { Read, Stop, AllRules };
 
-  // Letters, digits and underscores, and letters of two bytes between them: a lane of them at the
-  // start of a word, later one by one, since between accents they are too few for a lane.
+  // Letters, digits and underscores, and letters of two bytes between them.
   void names() {
-    const char* const begin = at_;
-    if (!begun_ && limit_ - at_ >= static_cast<std::ptrdiff_t>(Lane::kSize)) {
-      const Lane lane = Lane::load(at_);
-      lower_case(lane).store(out_);
-      const std::ptrdiff_t size =
-          std::min<std::ptrdiff_t>(std::countr_one(name_bits(lane)), end_ - at_);
-      at_ += size;
-      out_ += size;
-    }
-    begun_ = true;
+    const char* at = at_;
+    char* out = out_;
     bool beyond = false;
-    while (at_ < end_) {
-      if (is_name(*at_)) {
-        *out_++ = lower(*at_++);
+    while (at < end_) {
+      if (is_name(*at)) {
+        *out++ = lower(*at++);
         continue;
       }
-      const PlainPair* const pair = pairs_.find(at_, end_);
-      if (pair == nullptr || pair->plain != Plain::Letter || pair->folded_size > 2) break;
-      std::memcpy(out_, pair->folded.data(), pair->folded.size());
-      out_ += pair->folded_size;
-      at_ += 2;
+      const PlainPair* const pair = letter_of_two(at);
+      if (pair == nullptr) break;
+      std::memcpy(out, pair->folded.data(), pair->folded.size());
+      out += pair->folded_size;
+      at += 2;
       beyond = true;
     }
+    const char* const begin = at_;
+    at_ = at;
+    out_ = out;
+    note_names(begin, beyond);
+  }
+
+  // What was read from `begin` on tells.
+  void note_names(const char* begin, bool beyond_ascii) {
     last_ = ascii(at_[-1]) == Ascii::NotAscii ? Ascii::Letter : ascii(at_[-1]);
-    word_.is_word = word_.is_word || beyond || last_ != Ascii::Underscore ||
+    word_.is_word = word_.is_word || beyond_ascii || last_ != Ascii::Underscore ||
                     std::any_of(begin, at_, [](char c) { return c != '_'; });
+  }
+
+  // Null where no plain letter of two bytes stands whose folded form is as short.
+  const PlainPair* letter_of_two(const char* at) const {
+    const PlainPair* const pair = pairs_.find(at, end_);
+    return pair != nullptr && pair->plain == Plain::Letter && pair->folded_size <= 2 ? pair
+                                                                                     : nullptr;
   }
 
   Next joint() {
@@ -198,11 +197,6 @@ class PlainReader {
   }
 
   Next beyond_ascii() {
-    const PlainPair* const pair = pairs_.find(at_, end_);
-    if (pair != nullptr && pair->plain == Plain::Letter && pair->folded_size <= 2) {
-      names();
-      return Next::Read;
-    }
     const Decoded next = decode(at_, end_);
     const CharacterPage& page = Characters::page(next.code_point);
     const Character& character = page.characters[next.code_point & 0xFF];
@@ -233,7 +227,6 @@ class PlainReader {
 
   void letter(std::size_t size, std::size_t folded_size) {
     last_ = Ascii::Letter;
-    begun_ = true;
     word_.is_word = true;
     at_ += size;
     if (folded_size > size) {
@@ -246,11 +239,9 @@ class PlainReader {
   const PlainPairs& pairs_;
   const char* at_;
   const char* end_;
-  const char* limit_;
   char* out_;
   PlainWord word_;
   Ascii last_ = Ascii::Underscore;
-  bool begun_ = false;
   bool too_long_ = false;
 };
 
@@ -265,17 +256,18 @@ struct CutText::Impl {
   // Room for `size` bytes of `folded` behind those used, with kSlack beyond. A move of the bytes
   // takes the views along.
   char* room(std::size_t used, std::size_t size, std::vector<Word>& words) {
-    size += kSlack;
-    if (folded.size() - used < size) [[unlikely]] {
-      std::string larger;
-      larger.resize(2 * (used + size));
-      std::memcpy(larger.data(), folded.data(), used);
-      for (Word& word : words) {
-        word.folded = {larger.data() + (word.folded.data() - folded.data()), word.folded.size()};
-      }
-      folded.swap(larger);
-    }
+    if (folded.size() - used < size + kSlack) [[unlikely]]
+      grow(used, size + kSlack, words);
     return folded.data() + used;
+  }
+  [[gnu::noinline]] void grow(std::size_t used, std::size_t size, std::vector<Word>& words) {
+    std::string larger;
+    larger.resize(2 * (used + size));
+    std::memcpy(larger.data(), folded.data(), used);
+    for (Word& word : words) {
+      word.folded = {larger.data() + (word.folded.data() - folded.data()), word.folded.size()};
+    }
+    folded.swap(larger);
   }
 };
 
@@ -336,9 +328,21 @@ void CutText::cut_plain(const char* at, const char* end) {
 }
 
 const char* CutText::cut_word(const char* at, const char* end) {
-  const char* const limit = text_.data() + text_.size();
-  char* const place = impl_->room(used_, static_cast<std::size_t>(end - at) + Lane::kSize, words_);
-  const PlainWord word = PlainReader(impl_->pairs, at, end, limit, place).read();
+  char* const place = impl_->room(used_, static_cast<std::size_t>(end - at), words_);
+  std::size_t done = 0;
+  if (text_.data() + text_.size() - at >= static_cast<std::ptrdiff_t>(Lane::kSize)) {
+    const Lane lane = Lane::load(at);
+    lower_case(lane).store(place);
+    done = std::min(static_cast<std::size_t>(std::countr_one(name_bits(lane))),
+                    static_cast<std::size_t>(end - at));
+    // Most words end here.
+    if (done > 0 && done < Lane::kSize && ascii(at[done - 1]) != Ascii::Underscore &&
+        (at + done == end || ascii(at[done]) == Ascii::Other)) {
+      push(WordKind::Word, at, at + done, {place, done});
+      return at + done;
+    }
+  }
+  const PlainWord word = PlainReader(impl_->pairs, at, end, place, done).read();
   if (word.end == nullptr) return cut_by_all_rules(at, end);
   if (!word.is_word) return word.end;
   const bool elides = word.has_apostrophe && elision_end(at, word.end) != word.end;
@@ -369,7 +373,8 @@ const char* CutText::cut_clusters(const char* at, const char* end) {
       return after;
     }
     const std::size_t size = mapped ? character.fold_size : next.size;
-    std::memcpy(place, mapped ? page->fold_texts.data() + character.fold_at : at, size);
+    const char* const from = mapped ? page->fold_texts.data() + character.fold_at : at;
+    for (std::size_t i = 0; i < size; ++i) place[i] = from[i];
     push(WordKind::Word, at, after, {place, size});
     place += size;
     at = after;

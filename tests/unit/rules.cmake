@@ -3,7 +3,8 @@ vigie_test(rules
     unit/rules/differential_test.cc rules/naive_matcher.cc rules/naive_text.cc rules/rule_generator.cc
     unit/rules/explain_test.cc unit/rules/lint_test.cc unit/rules/cases_test.cc unit/rules/language_test.cc
     unit/rules/rule_cost_test.cc unit/rules/rule_budget_test.cc unit/pipeline/backtest_test.cc
-    unit/rules/fold_test.cc unit/rules/segments_test.cc unit/rules/words_test.cc unit/rules/words_conformance_test.cc
+    unit/rules/fold_test.cc unit/rules/lanes_test.cc unit/rules/atoms_test.cc unit/rules/vocabulary_test.cc unit/rules/segments_test.cc
+    unit/rules/words_test.cc unit/rules/words_conformance_test.cc
     unit/pipeline/route_test.cc
   DEPS vigie::rules vigie::route PkgConfig::RE2 ICU::uc)
 target_compile_definitions(rules_test PRIVATE VIGIE_RULE_CASES="${CMAKE_CURRENT_SOURCE_DIR}/rules/cases"

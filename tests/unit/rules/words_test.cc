@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unicode/unistr.h>
 
 #include "rules/characters.h"
 #include "rules/fold.h"
@@ -256,6 +257,64 @@ TEST(Words, ShortCutsAndDefinitionAgree) {
   }
 }
 
+std::string utf8(char32_t c) {
+  std::string out;
+  icu::UnicodeString(static_cast<UChar32>(c)).toUTF8String(out);
+  return out;
+}
+
+// Whether a text without entities is cut as the definition says.
+testing::AssertionResult is_cut_by_the_rules(const std::string& text) {
+  if (cut(text) == cut_slowly(text)) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << testing::PrintToString(text) << testing::PrintToString(cut(text))
+         << testing::PrintToString(cut_slowly(text));
+}
+
+// Each code point as a word, within one, at the end of one and behind one: more letters than a lane
+// has on either side.
+TEST(Words, ShortCutsAndDefinitionAgreeOnEveryCodePoint) {
+  for (char32_t c = 0x80; c < 0x20000; ++c) {
+    // Entities are no part of the definition here.
+    const bool sign = c == 0xFF03 || c == 0xFF20 || Characters::of(c).is(Character::kEmoji);
+    if (sign || (c >= 0xD800 && c <= 0xDFFF)) continue;
+    const std::string one = utf8(c);
+    const std::string text = one + " Abcdefghijklmnopqr" + one + "Stuvwxyzabcdefgh" + one +
+                             " \u00E9" + one + one + "\u6771" + one + "abcdefghijklmnopq";
+    ASSERT_TRUE(is_cut_by_the_rules(text)) << std::hex << static_cast<std::uint32_t>(c);
+  }
+}
+
+TEST(Words, ShortCutsAndDefinitionAgreeOnLongWords) {
+  std::mt19937 random(13);
+  constexpr std::string_view kPieces[] = {
+      "Abcdefg", "h", "zZ", "09", "_",  "é",  "Ñ", "ß", "ŉ",  "я", "Ж", "ω", "Σ", "ب", "ج",
+      "Å",       "ﬁ", "が", "ガ", "東", "한", " ", "-", ". ", "'", "’", "ẞ", "İ", "ǅ", "e\u0301"};
+  for (int i = 0; i < 50'000; ++i) {
+    std::string text;
+    const std::size_t size = 1 + random() % 20;
+    for (std::size_t p = 0; p < size; ++p) text += kPieces[random() % std::size(kPieces)];
+    ASSERT_TRUE(is_cut_by_the_rules(text));
+  }
+}
+
+TEST(CutText, FindsEntitiesAtAnyPlace) {
+  for (const char* entity :
+       {"#tag", "＃tag", "@name", "＠name", "$CASH", "https://a.io/x", "www.a.rs", "a.io", "🎉",
+        "❤️", "1\uFE0F\u20E3", "〽️", "㊗️", "©️", "🇫🇷", "⌚"}) {
+    const std::vector<std::string> alone = cut(entity);
+    ASSERT_EQ(alone.size(), 1U) << entity;
+    ASSERT_NE(alone[0][0], 'w') << entity;
+    for (std::size_t before = 1; before < 40; ++before) {
+      for (const char* after : {"", " b", " かかかかかかか"}) {
+        const std::vector<std::string> words = cut("a" + std::string(before, ' ') + entity + after);
+        ASSERT_GE(words.size(), 2U) << entity << " behind " << before;
+        EXPECT_EQ(words[1], alone[0]) << entity << " behind " << before;
+      }
+    }
+  }
+}
+
 TEST(CutText, TakesTimeInProportionToTheText) {
   const auto seconds = [](const std::string& text) {
     CutText cut;
@@ -320,6 +379,19 @@ TEST(Questions, HaveAQuestionMark) {
   EXPECT_TRUE(asks("¿donde"));
   EXPECT_FALSE(asks("late again."));
   EXPECT_FALSE(asks(""));
+}
+
+TEST(Questions, HaveAQuestionMarkAnywhere) {
+  for (const char* mark : {"?", "？", "؟", "¿"}) {
+    for (std::size_t before = 0; before < 40; ++before) {
+      const std::string spaces(before, ' ');
+      EXPECT_TRUE(asks(spaces + mark)) << mark << " behind " << before;
+      EXPECT_TRUE(asks(spaces + mark + "abcdefghijklmnopqrstuvwxyz")) << mark;
+      EXPECT_TRUE(asks(spaces + mark + "abcdefghijklmnopqrstuvwxyz", "en")) << mark;
+    }
+  }
+  // Bytes of question marks in other code points.
+  EXPECT_FALSE(asks("ßſЏпџПпﾟトーデ"));
 }
 
 TEST(Questions, AreNotInUrls) {

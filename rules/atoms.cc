@@ -252,10 +252,28 @@ std::size_t Atoms::Table::find_places_from(std::size_t begin, std::size_t count,
 
 #ifdef __x86_64__
 
-[[gnu::target("avx2")]] void Atoms::Table::find_places_by_eight(std::size_t& begin,
-                                                                std::size_t& count,
-                                                                std::string_view folded,
-                                                                std::uint32_t* out) const {
+namespace {
+
+// By a set of eight bits: the numbers of those that are set, a byte each, from the lowest on.
+constexpr std::array<std::uint64_t, 256> kNumbersOfBits = [] {
+  std::array<std::uint64_t, 256> table = {};
+  for (std::size_t bits = 0; bits < table.size(); ++bits) {
+    unsigned shift = 0;
+    for (std::uint64_t bit = 0; bit < 8; ++bit) {
+      if ((bits >> bit & 1) == 0) continue;
+      table[bits] |= bit << shift;
+      shift += 8;
+    }
+  }
+  return table;
+}();
+
+}  // namespace
+
+[[gnu::target("avx2,popcnt")]] void Atoms::Table::find_places_by_eight(std::size_t& begin,
+                                                                       std::size_t& count,
+                                                                       std::string_view folded,
+                                                                       std::uint32_t* out) const {
   const __m256i shuffle = _mm256_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6,  //
                                            4, 5, 6, 7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10);
   const __m256i kept = _mm256_set1_epi32(static_cast<int>(keep));
@@ -274,18 +292,22 @@ std::size_t Atoms::Table::find_places_from(std::size_t begin, std::size_t count,
                                                  _mm256_srli_epi32(bit, 5), 4);
     // The bit asked for becomes the sign.
     const __m256i signs = _mm256_sllv_epi32(words, _mm256_andnot_si256(bit, thirty_one));
-    auto there = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(signs)));
-    for (; there != 0; there &= there - 1) {
-      out[found++] =
-          static_cast<std::uint32_t>(at) + static_cast<std::uint32_t>(std::countr_zero(there));
-    }
+    const auto there = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(signs)));
+    // All eight are written, and those that are none overwritten: which places there are follows no
+    // pattern that a processor could foresee.
+    const __m256i places = _mm256_add_epi32(
+        _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(kNumbersOfBits[there]))),
+        _mm256_set1_epi32(static_cast<int>(at)));
+    std::memcpy(out + found, &places, sizeof(places));
+    found += static_cast<std::size_t>(std::popcount(there));
   }
   begin = at;
   count = found;
 }
 
 std::size_t Atoms::Table::find_places(std::string_view folded, std::uint32_t* out) const {
-  static const bool kByEight = __builtin_cpu_supports("avx2") != 0;
+  static const bool kByEight =
+      __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("popcnt") != 0;
   std::size_t begin = 0;
   std::size_t count = 0;
   if (kByEight) find_places_by_eight(begin, count, folded, out);

@@ -39,7 +39,7 @@ class Atoms {
   void find(std::string_view folded, std::vector<std::uint32_t>& scratch, Found found) const {
     for (const Table* table : {&fours_, &threes_}) {
       if (table->windows.empty()) continue;
-      if (scratch.size() < folded.size()) scratch.resize(folded.size());
+      if (scratch.size() < folded.size() + kSpare) scratch.resize(folded.size() + kSpare);
       const std::size_t places = table->find_places(folded, scratch.data());
       for (std::size_t i = 0; i < places; ++i) look(*table, folded, scratch[i], found);
     }
@@ -60,7 +60,7 @@ class Atoms {
     std::vector<std::uint32_t> begins;  // by kBits bits: the first window of them
 
     // Writes the places in the text where a window may begin, from the first to the last, and
-    // returns how many; `out` has room for one a byte.
+    // returns how many; `out` has room for one a byte, and kSpare more.
     std::size_t find_places(std::string_view folded, std::uint32_t* out) const;
     // The same one place after the other, and eight at a time: behind the `count` already there,
     // from `begin` on; the latter leaves both where the last few bytes begin.
@@ -74,6 +74,7 @@ class Atoms {
     }
   };
   static constexpr std::uint32_t kBits = 8;
+  static constexpr std::size_t kSpare = 8;
   static std::uint32_t hash(std::uint32_t bytes) { return bytes * 0x9E3779B1U; }
   static Table make_table(std::vector<Window> windows, std::uint32_t size);
 

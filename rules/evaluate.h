@@ -112,6 +112,7 @@ class Evaluation {
   std::vector<std::uint64_t> hashes_;  // by position
   std::vector<std::uint32_t> held_;    // positions whose words the vocabulary may hold
   std::vector<std::uint32_t> atom_places_;
+  std::vector<Vocabulary::Beginning> beginnings_;
   std::vector<std::uint32_t> wildcards_;
   std::string folded_;  // the text without case, for atoms
   std::vector<Occurrence> left_;

@@ -58,12 +58,16 @@ void Evaluation::find_wildcards(const Vocabulary& vocabulary) {
   held_.resize(words.size());
   for (std::uint32_t i = 0; i < words.size(); ++i) held_[i] = i;
   keep_if(held_, [&](std::uint32_t i) { return vocabulary.may_begin(words[i].folded); });
+  beginnings_.clear();
   for (std::size_t k = held_.size(); k-- > 0;) {
     const Word& word = words[held_[k]];
-    if ((kinds_of(word.kind) & kWordAlone) == 0) continue;
+    if ((kinds_of(word.kind) & kWordAlone) != 0)
+      vocabulary.find_beginnings(word.folded, held_[k], beginnings_);
+  }
+  for (const Vocabulary::Beginning& beginning : beginnings_) {
     wildcards_.clear();
-    vocabulary.find_wildcards(word.folded, wildcards_);
-    for (const std::uint32_t id : wildcards_) note(id, held_[k]);
+    vocabulary.append_wildcards(beginning, words[beginning.word].folded, wildcards_);
+    for (const std::uint32_t id : wildcards_) note(id, beginning.word);
   }
 }
 

@@ -166,7 +166,7 @@ void Vocabulary::freeze_wildcards() {
 
 void Vocabulary::add_prefix(std::string_view prefix, std::uint32_t begin, std::uint32_t count) {
   const std::uint32_t hash = mixed(prefix_hash(prefix));
-  std::size_t at = std::uint64_t{hash} * prefixes_.size() >> 32;
+  std::size_t at = slot_of_prefix(hash);
   while (prefixes_[at].count != 0) at = at + 1 == prefixes_.size() ? 0 : at + 1;
   prefixes_[at] = {hash, begin, count};
   const std::uint32_t bytes = start_of(prefix);
@@ -198,12 +198,11 @@ std::uint32_t Vocabulary::find(std::string_view folded, std::uint64_t hash) cons
   return kNone;
 }
 
-void Vocabulary::append_wildcards(std::uint64_t prefix, std::string_view folded,
+void Vocabulary::append_wildcards(const Beginning& beginning, std::string_view folded,
                                   std::vector<std::uint32_t>& out) const {
-  const std::uint32_t hash = mixed(prefix);
-  std::size_t at = std::uint64_t{hash} * prefixes_.size() >> 32;
+  std::size_t at = slot_of_prefix(beginning.hash);
   for (; prefixes_[at].count != 0; at = at + 1 == prefixes_.size() ? 0 : at + 1) {
-    if (prefixes_[at].hash != hash) continue;
+    if (prefixes_[at].hash != beginning.hash) continue;
     for (std::uint32_t i = 0; i < prefixes_[at].count; ++i) {
       const std::uint32_t id = wildcards_[prefixes_[at].begin + i];
       if (matches(text(id), folded)) out.push_back(id);
@@ -211,7 +210,8 @@ void Vocabulary::append_wildcards(std::uint64_t prefix, std::string_view folded,
   }
 }
 
-void Vocabulary::find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const {
+void Vocabulary::find_beginnings(std::string_view folded, std::uint32_t word,
+                                 std::vector<Beginning>& out) const {
   const std::uint32_t start = start_of(folded);
   std::uint32_t lengths = 0;
   for (const std::uint32_t mask : start_masks_)
@@ -223,7 +223,9 @@ void Vocabulary::find_wildcards(std::string_view folded, std::vector<std::uint32
     const std::uint32_t left = lengths >> std::min<std::size_t>(size, kLongest);
     if (left == 0) return;
     hash = next_hash(hash, folded[size - 1]);
-    if ((left & 1) != 0) append_wildcards(hash, folded, out);
+    if ((left & 1) == 0) continue;
+    out.push_back({word, mixed(hash)});
+    __builtin_prefetch(&prefixes_[slot_of_prefix(out.back().hash)]);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -23,8 +24,8 @@ class Vocabulary {
   static std::uint64_t hash_in_place(std::string_view folded) {
     const std::size_t size = folded.size();
     if (size > kReadable) return long_hash(folded);
-    return short_hash(first_of(load(folded.data()), size),
-                      first_of(load(folded.data() + 8), size > 8 ? size - 8 : 0), size);
+    return short_hash(load(folded.data()) & kBytes[size][0],
+                      load(folded.data() + 8) & kBytes[size][1], size);
   }
 
   // The number of a folded word, of a wildcard (folded; `?` is one code point, a `*` at the end any
@@ -80,8 +81,18 @@ class Vocabulary {
     }
     return (found & 1) != 0;
   }
-  // Appends the wildcards that match the word.
-  void find_wildcards(std::string_view folded, std::vector<std::uint32_t>& out) const;
+  // The first bytes of a word that are what stands before the `?` or `*` of some wildcard, by a
+  // hash.
+  struct Beginning {
+    std::uint32_t word = 0;  // whatever the caller calls it
+    std::uint32_t hash = 0;
+  };
+  // Appends the beginnings of the word, and fetches into the cache what append_wildcards() reads.
+  void find_beginnings(std::string_view folded, std::uint32_t word,
+                       std::vector<Beginning>& out) const;
+  // Appends the wildcards with this beginning that match the word.
+  void append_wildcards(const Beginning& beginning, std::string_view folded,
+                        std::vector<std::uint32_t>& out) const;
 
  private:
   struct Slot {
@@ -114,9 +125,15 @@ class Vocabulary {
     std::memcpy(&bytes, at, sizeof(bytes));
     return bytes;
   }
-  static std::uint64_t first_of(std::uint64_t bytes, std::size_t size) {
-    return size >= 8 ? bytes : bytes & ((std::uint64_t{1} << (8 * size)) - 1);
-  }
+  // By the size of a word: its bytes among the first eight and the eight behind.
+  static constexpr std::array<std::array<std::uint64_t, 2>, kReadable + 1> kBytes = [] {
+    std::array<std::array<std::uint64_t, 2>, kReadable + 1> masks = {};
+    for (std::size_t size = 1; size < masks.size(); ++size) {
+      masks[size] = masks[size - 1];
+      masks[size][(size - 1) / 8] = masks[size][(size - 1) / 8] << 8 | 0xFF;
+    }
+    return masks;
+  }();
 
   // Up to `size` of the first bytes of a word, of which none is 0.
   static std::uint32_t first_bytes(std::uint32_t start, std::size_t size) {
@@ -135,10 +152,10 @@ class Vocabulary {
   void make_slots(std::size_t count, bool wildcards);
   void freeze_wildcards();
   std::size_t slot_of_start(std::uint32_t bytes) const;
+  std::size_t slot_of_prefix(std::uint32_t hash) const {
+    return std::uint64_t{hash} * prefixes_.size() >> 32;
+  }
   void add_prefix(std::string_view prefix, std::uint32_t begin, std::uint32_t count);
-  // Of the wildcards whose prefix has this hash, those that match the word.
-  void append_wildcards(std::uint64_t hash, std::string_view folded,
-                        std::vector<std::uint32_t>& out) const;
 
   std::string texts_;                  // one after the other
   std::vector<std::uint32_t> begins_;  // by number: where its text begins

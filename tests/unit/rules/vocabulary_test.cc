@@ -110,8 +110,13 @@ TEST(Vocabulary, FindsEveryWildcardThatMatches) {
       for (std::uint32_t id = 0; id < patterns.size(); ++id) {
         if (matches_slowly(patterns[id], word)) expected.push_back(id);
       }
+      std::vector<Vocabulary::Beginning> beginnings;
+      vocabulary.find_beginnings(word, 7, beginnings);
       std::vector<std::uint32_t> found;
-      vocabulary.find_wildcards(word, found);
+      for (const Vocabulary::Beginning& beginning : beginnings) {
+        ASSERT_EQ(beginning.word, 7U);
+        vocabulary.append_wildcards(beginning, word, found);
+      }
       std::ranges::sort(found);
       ASSERT_EQ(found, expected) << word;
       if (!found.empty()) {

@@ -211,7 +211,7 @@ Response answer_share_of_voice(const Service& service, const Principal&, const R
 
   Response response;
   JsonWriter json(response.body);
-  begin_counts(json, *window, kHourSeconds);
+  begin_counts(json, *window);
   write_formula(json, FormulaId::ShareOfVoice);
   json.field("by", by).field("total", total).key("shares").begin_array();
   for (const Voice& voice : *found) {
@@ -232,7 +232,7 @@ Response answer_tag_report(const Service& service, const Principal&, const Reque
   if (!window) return problem(window.error());
   Response response;
   JsonWriter json(response.body);
-  begin_counts(json, *window, kHourSeconds);
+  begin_counts(json, *window);
   const std::vector<Series> tags = series_of_rules(*rules);
   for (const auto& [list, dimension] :
        {std::pair{"themes", Dimension::Theme}, std::pair{"campaigns", Dimension::Campaign}}) {
@@ -255,7 +255,7 @@ Response answer_place_report(const Service& service, const Principal&, const Req
   if (!window) return problem(window.error());
   Response response;
   JsonWriter json(response.body);
-  begin_counts(json, *window, kHourSeconds);
+  begin_counts(json, *window);
   write_formula(json, FormulaId::PlaceShare);
   for (const auto& [list, dimension] :
        {std::pair{"countries", Dimension::Country}, std::pair{"cities", Dimension::City}}) {
@@ -284,7 +284,7 @@ Response answer_best_times(const Service& service, const Principal&, const Reque
 
   Response response;
   JsonWriter json(response.body);
-  begin_counts(json, *window, kHourSeconds);
+  begin_counts(json, *window);
   write_formula(json, FormulaId::BestTimes);
   json.field("dimension", name(series->dimension)).field("id", series->id);
   json.field("timezone", rules->timezone()).field("enough_data", times.enough());

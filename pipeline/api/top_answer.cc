@@ -118,7 +118,7 @@ Response answer_top(const Service& service, const Principal&, const Request& req
 
   Response response;
   JsonWriter json(response.body);
-  begin_counts(json, question->window, kHourSeconds);
+  begin_counts(json, question->window);
   json.field("by", question->by).field("dimension", name(question->dimension));
   json.key("within");
   if (question->within.empty()) {

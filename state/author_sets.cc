@@ -69,6 +69,14 @@ std::vector<std::uint64_t> AuthorSet::named() const {
   return out;
 }
 
+bool AuthorSet::agrees_with(const std::map<std::uint64_t, std::int64_t>& messages) const {
+  if (!sketch_) return messages == messages_;
+  HyperLogLog with = *sketch_;
+  bool is_covered = true;
+  for (const auto& [author, count] : messages) is_covered = !with.add(author) && is_covered;
+  return is_covered;
+}
+
 std::string AuthorSet::encode() const {
   std::string out{kValueVersion, static_cast<char>(sketch_ ? 1 : 0)};
   put_varint(out, messages_.size());

@@ -46,6 +46,10 @@ class AuthorSet {
   // The authors, ascending, at most kNamed: always the same ones of a sketch.
   std::vector<std::uint64_t> named() const;
 
+  // Whether these are just the authors and messages it counts; of a sketch, whether it counted all
+  // of these authors, for it takes nobody back.
+  bool agrees_with(const std::map<std::uint64_t, std::int64_t>& messages) const;
+
   std::string encode() const;
   static std::optional<AuthorSet> decode(std::string_view bytes);
 

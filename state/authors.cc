@@ -37,12 +37,6 @@ std::string partition_key(char what, Partition partition, const AuthorKey& autho
   return key;
 }
 
-std::uint64_t short_author(const AuthorKey& author) {
-  std::uint64_t out = 0;
-  for (std::size_t i = 0; i < 8; ++i) out = out << 8 | author[i];
-  return out;
-}
-
 // Whether each author's messages add up to none.
 bool cancel_out(std::vector<std::pair<std::uint64_t, std::int64_t>> deltas) {
   std::ranges::sort(deltas);
@@ -62,6 +56,12 @@ std::uint32_t index_week(Minute expires) {
 }
 
 }  // namespace
+
+std::uint64_t author_in_sets(const AuthorKey& author) {
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < 8; ++i) out = out << 8 | author[i];
+  return out;
+}
 
 struct Authors::Impl {
   struct SetAddition {
@@ -151,7 +151,7 @@ void Authors::count(Partition partition, const Series& series, Hour hour, const 
   addition.partition = partition;
   addition.series = series;
   addition.hour = hour;
-  addition.deltas.emplace_back(short_author(author), delta);
+  addition.deltas.emplace_back(author_in_sets(author), delta);
 }
 
 Result<void> Authors::read_sets(Partition partition, Hour from,

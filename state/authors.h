@@ -73,6 +73,9 @@ class Authors {
   std::unique_ptr<Impl> impl_;
 };
 
+// How an author is known in a set.
+std::uint64_t author_in_sets(const AuthorKey& author);
+
 // Whether a stored row is past its keeping, for the store's compaction.
 bool author_row_expired(std::string_view key, std::string_view value, Time stream_time);
 

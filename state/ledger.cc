@@ -408,6 +408,31 @@ std::optional<LedgerKey> parse_ledger_key(std::string_view key) {
   return parsed;
 }
 
+Result<void> scan_ledger(
+    const StoreSnapshot& store, Partition partition,
+    const std::function<bool(const LedgerRecord*, const UnmatchedRow*)>& visit) {
+  std::string prefix(1, kVersion);
+  put_fixed(prefix, static_cast<std::uint16_t>(number(partition)));
+  Result<void> whole;
+  auto scanned = store.scan(
+      Space::Ledger, prefix, prefix_end(prefix), [&](std::string_view key, std::string_view value) {
+        const char what = key.size() > prefix.size() ? key[prefix.size()] : '\0';
+        if (what == 'u') {
+          const auto row = decode_unmatched(value);
+          if (row) return visit(nullptr, &*row);
+          whole = fail(Code::Corrupt, "ledger: an unmatched row is damaged");
+          return false;
+        }
+        if (what != 'm') return true;
+        const auto record = decode_ledger(value);
+        if (record) return visit(&*record, nullptr);
+        whole = std::unexpected(record.error());
+        return false;
+      });
+  if (!scanned) return scanned;
+  return whole;
+}
+
 bool ledger_expired(std::string_view key, std::string_view value, Time stream_time) {
   if (key.size() < 4) return false;
   if (key[3] == 'u') {

@@ -155,6 +155,11 @@ struct LedgerKey {
 };
 std::optional<LedgerKey> parse_ledger_key(std::string_view key);
 
+// Calls `visit` for each stored row of a partition, with one of the two, until it returns false.
+Result<void> scan_ledger(
+    const StoreSnapshot& store, Partition partition,
+    const std::function<bool(const LedgerRecord* record, const UnmatchedRow* row)>& visit);
+
 // Whether a stored row is past its keeping at `stream_time`, for the store's compaction.
 bool ledger_expired(std::string_view key, std::string_view value, Time stream_time);
 

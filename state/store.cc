@@ -145,6 +145,19 @@ struct Store::Impl {
     db->Close().PermitUncheckedError();
   }
 
+  Result<void> scan(rocksdb::ReadOptions read, Space space, std::string_view begin,
+                    std::string_view end,
+                    const std::function<bool(std::string_view, std::string_view)>& visit) const {
+    const rocksdb::Slice upper = slice(end);
+    if (!end.empty()) read.iterate_upper_bound = &upper;
+    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(read, families[index(space)]));
+    for (it->Seek(slice(begin)); it->Valid(); it->Next()) {
+      if (!visit(view(it->key()), view(it->value()))) return {};
+    }
+    if (!it->status().ok()) return std::unexpected(error_of("cannot scan", it->status()));
+    return {};
+  }
+
   rocksdb::ColumnFamilyOptions family_options(Space space) {
     rocksdb::ColumnFamilyOptions family;
     rocksdb::BlockBasedTableOptions table;
@@ -277,16 +290,32 @@ Result<std::vector<std::optional<std::string>>> Store::get_many(
 Result<void> Store::scan(
     Space space, std::string_view begin, std::string_view end,
     const std::function<bool(std::string_view, std::string_view)>& visit) const {
+  return impl_->scan(rocksdb::ReadOptions{}, space, begin, end, visit);
+}
+
+struct StoreSnapshot::Impl {
+  const Store::Impl& store;
+  const rocksdb::Snapshot* moment;  // null where nothing is ever written
+};
+
+StoreSnapshot::StoreSnapshot(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StoreSnapshot::~StoreSnapshot() {
+  if (impl_->moment != nullptr) impl_->store.db->ReleaseSnapshot(impl_->moment);
+}
+
+Result<void> StoreSnapshot::scan(
+    Space space, std::string_view begin, std::string_view end,
+    const std::function<bool(std::string_view, std::string_view)>& visit) const {
   rocksdb::ReadOptions options;
-  const rocksdb::Slice upper = slice(end);
-  if (!end.empty()) options.iterate_upper_bound = &upper;
-  const std::unique_ptr<rocksdb::Iterator> it(
-      impl_->db->NewIterator(options, impl_->families[index(space)]));
-  for (it->Seek(slice(begin)); it->Valid(); it->Next()) {
-    if (!visit(view(it->key()), view(it->value()))) return {};
-  }
-  if (!it->status().ok()) return std::unexpected(error_of("cannot scan", it->status()));
-  return {};
+  options.snapshot = impl_->moment;
+  options.fill_cache = false;
+  return impl_->store.scan(options, space, begin, end, visit);
+}
+
+std::unique_ptr<StoreSnapshot> Store::snapshot() const {
+  const rocksdb::Snapshot* moment = impl_->options.read_only ? nullptr : impl_->db->GetSnapshot();
+  return std::unique_ptr<StoreSnapshot>(
+      new StoreSnapshot(std::make_unique<StoreSnapshot::Impl>(*impl_, moment)));
 }
 
 Result<void> Store::write(StoreBatch& batch, Durability durability) {

@@ -68,6 +68,27 @@ struct StoreOptions {
   std::function<bool(Space, std::string_view, std::string_view)> drop;
 };
 
+// One moment of a store, kept while writes go on; what it reads does not displace what others have
+// cached. What the store's owner drops as expired may be missing from it. One thread at a time; the
+// store outlives it.
+class StoreSnapshot {
+ public:
+  ~StoreSnapshot();
+  StoreSnapshot(const StoreSnapshot&) = delete;
+  StoreSnapshot& operator=(const StoreSnapshot&) = delete;
+
+  // As Store::scan.
+  Result<void> scan(
+      Space space, std::string_view begin, std::string_view end,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
+
+ private:
+  friend class Store;
+  struct Impl;
+  explicit StoreSnapshot(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
 // One RocksDB on local disk. Any thread may read; writes may come from any thread and are atomic
 // each. After a failed write the store refuses every later one (Unavailable): the state of the file
 // is unknown, and a restart reads what is really there.
@@ -93,6 +114,8 @@ class Store {
       Space space, std::string_view begin, std::string_view end,
       const std::function<bool(std::string_view key, std::string_view value)>& visit) const;
 
+  std::unique_ptr<StoreSnapshot> snapshot() const;
+
   Result<void> write(StoreBatch& batch, Durability durability);
 
   // Bytes on disk and in memory, for metrics.
@@ -103,6 +126,7 @@ class Store {
   Result<void> verify() const;
 
  private:
+  friend class StoreSnapshot;
   struct Impl;
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -1,4 +1,3 @@
-// Meta : 0x01 's' partition:u16 -> stream_time:i64 microseconds
 #include "pipeline/run/apply.h"
 
 #include <algorithm>
@@ -8,15 +7,10 @@
 #include "pipeline/route/route.h"
 #include "pipeline/run/records.h"
 #include "state/contributions.h"
+#include "state/stream_time.h"
 
 namespace vigie {
 namespace {
-
-std::string stream_key(Partition partition) {
-  std::string key{'\x01', 's'};
-  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
-  return key;
-}
 
 Minute expires_after(Time stream_time, std::chrono::hours kept) {
   return minute_of(stream_time + kept) + 1;
@@ -52,14 +46,12 @@ Apply::Apply(Partition partition, const Store& store, Authors& authors, const Au
       counters_(store, partition) {}
 
 Result<void> Apply::load() {
-  auto stored = store_.get(Space::Meta, stream_key(partition_));
+  auto stored = store_.get(Space::Meta, stream_time_key(partition_));
   if (!stored) return std::unexpected(std::move(stored.error()));
   if (*stored) {
-    ByteReader bytes(**stored);
-    stream_time_ = Time{std::chrono::microseconds{bytes.fixed<std::int64_t>()}};
-    if (!bytes.ok() || !bytes.at_end()) {
-      return fail(Code::Corrupt, "worker: a partition's stream time is damaged");
-    }
+    const std::optional<Time> time = parse_stream_time(**stored);
+    if (!time) return fail(Code::Corrupt, "worker: a partition's stream time is damaged");
+    stream_time_ = *time;
   }
   return {};
 }
@@ -438,9 +430,7 @@ Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects) {
     for (const Ledger::Change& row : rows) output(Topic::Ledger, row.key, row.bytes);
   }
   if (stream_moved_) {
-    std::string value;
-    put_fixed(value, static_cast<std::int64_t>(stream_time_.time_since_epoch().count()));
-    effects.state.put(Space::Meta, stream_key(partition_), value);
+    effects.state.put(Space::Meta, stream_time_key(partition_), encode_stream_time(stream_time_));
     stream_moved_ = false;
   }
   std::ranges::move(outputs_, std::back_inserter(effects.outputs));

@@ -5,14 +5,21 @@
 #include <atomic>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
+#include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
+#include <unistd.h>
+
+#include "state/wal_tail.h"
 
 #include "state/upgrade.h"
 
@@ -45,6 +52,28 @@ Error error_of(std::string_view doing, const rocksdb::Status& status) {
   const Code code = status.IsCorruption() ? Code::Corrupt : Code::Unavailable;
   return {code, fmt::format("store: {}: {}", doing, status.ToString())};
 }
+
+// Tells the points of the store's own threads.
+class Points : public rocksdb::EventListener {
+ public:
+  explicit Points(std::function<void(std::string_view)> at_point)
+      : at_point_(std::move(at_point)) {}
+  void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override {
+    at_point_("store.flush.begin");
+  }
+  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override {
+    at_point_("store.flush.end");
+  }
+  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    at_point_("store.compaction.begin");
+  }
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    at_point_("store.compaction.end");
+  }
+
+ private:
+  std::function<void(std::string_view)> at_point_;
+};
 
 // Lets the owner of the store say which keys are past their time.
 class DropFilter : public rocksdb::CompactionFilter {
@@ -145,6 +174,15 @@ struct Store::Impl {
     db->Close().PermitUncheckedError();
   }
 
+  Error error(std::string_view doing, const rocksdb::Status& status) const {
+    Error out = error_of(doing, status);
+    if (out.code == Code::Corrupt) out.message += "; " + options.way_out;
+    return out;
+  }
+  void at(std::string_view point) const {
+    if (options.at_point) options.at_point(point);
+  }
+
   Result<void> scan(rocksdb::ReadOptions read, Space space, std::string_view begin,
                     std::string_view end,
                     const std::function<bool(std::string_view, std::string_view)>& visit) const {
@@ -154,7 +192,7 @@ struct Store::Impl {
     for (it->Seek(slice(begin)); it->Valid(); it->Next()) {
       if (!visit(view(it->key()), view(it->value()))) return {};
     }
-    if (!it->status().ok()) return std::unexpected(error_of("cannot scan", it->status()));
+    if (!it->status().ok()) return std::unexpected(error("cannot scan", it->status()));
     return {};
   }
 
@@ -188,6 +226,46 @@ struct Store::Impl {
   }
 };
 
+namespace {
+
+rocksdb::DBOptions database_options(const StoreOptions& options) {
+  rocksdb::DBOptions out;
+  out.create_if_missing = true;
+  out.create_missing_column_families = true;
+  out.max_background_jobs = 2;
+  out.max_total_wal_size = std::uint64_t{64} << 20;
+  out.db_write_buffer_size = options.write_buffer_bytes;
+  out.max_open_files = 512;
+  out.bytes_per_sync = std::uint64_t{1} << 20;
+  out.wal_bytes_per_sync = std::uint64_t{1} << 20;
+  // Compactions leave the disk to the log's writes; as much as they need when they fall behind.
+  out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(
+      std::int64_t{100} << 20, 100'000, 10, rocksdb::RateLimiter::Mode::kWritesOnly, true));
+  // Only who deletes files has anything to put off; RocksDB asserts that when it verifies.
+  out.avoid_unnecessary_blocking_io = !options.read_only;
+  out.keep_log_file_num = 4;
+  out.max_log_file_size = std::size_t{8} << 20;
+  // What a crash cut is at the end of the last log; anything else is damage.
+  out.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  if (options.at_point) out.listeners.push_back(std::make_shared<Points>(options.at_point));
+  return out;
+}
+
+// RocksDB would take a store that has lost the file which names all others for one that is not
+// made yet.
+bool has_lost_its_root(const std::filesystem::path& directory) {
+  std::error_code failed;
+  if (std::filesystem::exists(directory / "CURRENT", failed)) return false;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, failed)) {
+    const std::string name = entry.path().filename().string();
+    const std::string kind = entry.path().extension().string();
+    if (name.starts_with("MANIFEST") || kind == ".sst" || kind == ".log") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& directory,
                                            const StoreOptions& options) {
   std::error_code made;
@@ -196,23 +274,14 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
     return fail(Code::Unavailable,
                 fmt::format("store: cannot create {}: {}", directory.string(), made.message()));
   }
+  if (has_lost_its_root(directory)) {
+    return fail(Code::Corrupt, fmt::format("store: {} has lost its file CURRENT; {}",
+                                           directory.string(), options.way_out));
+  }
   auto impl = std::make_unique<Impl>();
   impl->options = options;
   impl->cache = rocksdb::NewLRUCache(options.block_cache_bytes);
-  rocksdb::DBOptions db_options;
-  db_options.create_if_missing = true;
-  db_options.create_missing_column_families = true;
-  db_options.max_background_jobs = 2;
-  db_options.max_total_wal_size = std::uint64_t{64} << 20;
-  db_options.db_write_buffer_size = options.write_buffer_bytes;
-  db_options.max_open_files = 512;
-  db_options.bytes_per_sync = std::uint64_t{1} << 20;
-  db_options.wal_bytes_per_sync = std::uint64_t{1} << 20;
-  // Only who deletes files has anything to put off; RocksDB asserts that when it verifies.
-  db_options.avoid_unnecessary_blocking_io = !options.read_only;
-  db_options.keep_log_file_num = 4;
-  db_options.max_log_file_size = std::size_t{8} << 20;
-  db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  rocksdb::DBOptions db_options = database_options(options);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
       {rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions{}}};
   for (std::size_t i = 0; i < kSpaces; ++i) {
@@ -220,13 +289,21 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      options.read_only
-          ? rocksdb::DB::OpenForReadOnly(db_options, directory.string(), descriptors, &handles, &db)
-          : rocksdb::DB::Open(db_options, directory.string(), descriptors, &handles, &db);
+  const auto open = [&] {
+    const std::string name = directory.string();
+    return options.read_only
+               ? rocksdb::DB::OpenForReadOnly(db_options, name, descriptors, &handles, &db)
+               : rocksdb::DB::Open(db_options, name, descriptors, &handles, &db);
+  };
+  rocksdb::Status status = open();
+  // A machine that lost its power may have written a part of a write's bytes in any order.
+  if (status.IsCorruption() && ends_in_a_torn_write(directory)) {
+    db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    status = open();
+  }
   if (!status.ok()) {
     Error error = error_of(fmt::format("cannot open {}", directory.string()), status);
-    if (error.code == Code::Corrupt) error.message += "; restore it from a backup";
+    if (error.code == Code::Corrupt) error.message += "; " + options.way_out;
     return std::unexpected(std::move(error));
   }
   impl->db.reset(db);
@@ -264,7 +341,7 @@ Result<std::optional<std::string>> Store::get(Space space, std::string_view key)
   const rocksdb::Status status =
       impl_->db->Get(rocksdb::ReadOptions{}, impl_->families[index(space)], slice(key), &value);
   if (status.IsNotFound()) return std::nullopt;
-  if (!status.ok()) return std::unexpected(error_of("cannot read", status));
+  if (!status.ok()) return std::unexpected(impl_->error("cannot read", status));
   return std::optional<std::string>{std::move(value)};
 }
 
@@ -281,7 +358,7 @@ Result<std::vector<std::optional<std::string>>> Store::get_many(
                       slices.data(), values.data(), statuses.data(), false);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (statuses[i].IsNotFound()) continue;
-    if (!statuses[i].ok()) return std::unexpected(error_of("cannot read", statuses[i]));
+    if (!statuses[i].ok()) return std::unexpected(impl_->error("cannot read", statuses[i]));
     answers[i].emplace(values[i].data(), values[i].size());
   }
   return answers;
@@ -337,10 +414,22 @@ Result<void> Store::write(StoreBatch& batch, Durability durability) {
   }
   rocksdb::WriteOptions options;
   options.sync = durability == Durability::Synced;
+  impl_->at("store.write.before");
   const rocksdb::Status status = impl_->db->Write(options, &changes);
+  impl_->at("store.write.after");
   if (status.ok()) return {};
   impl_->broken = true;
-  return std::unexpected(error_of("cannot write", status));
+  return std::unexpected(impl_->error("cannot write", status));
+}
+
+Result<void> Store::checkpoint(const std::filesystem::path& directory) const {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(impl_->db.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  impl_->at("store.checkpoint");
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory.string());
+  if (!status.ok()) return std::unexpected(impl_->error("cannot make a checkpoint", status));
+  return {};
 }
 
 std::uint64_t Store::disk_bytes() const {
@@ -367,8 +456,19 @@ std::uint64_t Store::memory_bytes() const {
 
 Result<void> Store::verify() const {
   const rocksdb::Status status = impl_->db->VerifyChecksum();
-  if (!status.ok()) return std::unexpected(error_of("checksum", status));
+  if (!status.ok()) return std::unexpected(impl_->error("checksum", status));
   return {};
+}
+
+bool store_is_held(const std::filesystem::path& directory) {
+  const int descriptor = ::open((directory / "LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool asked = ::fcntl(descriptor, F_GETLK, &lock) == 0;
+  ::close(descriptor);
+  return asked && lock.l_type != F_UNLCK;
 }
 
 std::string prefix_end(std::string_view prefix) {

@@ -66,6 +66,12 @@ struct StoreOptions {
   // must hide them by themselves, since nobody knows when that is. Called from the store's own
   // threads.
   std::function<bool(Space, std::string_view, std::string_view)> drop;
+  // What to do about damage, for the message: "run `vigie restore`".
+  std::string way_out = "restore it from a backup with `vigie restore`";
+  // Told each point that a crash may be tried at: store.write.before and .after, store.flush.begin
+  // and .end, store.compaction.begin and .end, store.checkpoint. Called from any thread; empty:
+  // nobody is told.
+  std::function<void(std::string_view point)> at_point;
 };
 
 // One moment of a store, kept while writes go on; what it reads does not displace what others have
@@ -95,7 +101,8 @@ class StoreSnapshot {
 class Store {
  public:
   // Creates the directory when it is missing. Unavailable when another process holds it or the disk
-  // refuses; Corrupt when stored bytes are damaged or of a newer format.
+  // refuses; Corrupt when stored bytes are damaged or missing or of a newer format. The unfinished
+  // write that a crash leaves at the end is no damage: it never became true.
   static Result<std::unique_ptr<Store>> open(const std::filesystem::path& directory,
                                              const StoreOptions& options);
   ~Store();
@@ -118,6 +125,10 @@ class Store {
 
   Result<void> write(StoreBatch& batch, Durability durability);
 
+  // Makes a store of its own in `directory`, which must not be there: all of this moment, in files
+  // that are linked where the disk allows it.
+  Result<void> checkpoint(const std::filesystem::path& directory) const;
+
   // Bytes on disk and in memory, for metrics.
   std::uint64_t disk_bytes() const;
   std::uint64_t memory_bytes() const;
@@ -131,6 +142,10 @@ class Store {
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// Whether another process has the store in this directory open for writing. Not to be asked by the
+// process that has: it would let go of the lock.
+bool store_is_held(const std::filesystem::path& directory);
 
 // The smallest key that is greater than every key with this prefix; empty when there is none.
 std::string prefix_end(std::string_view prefix);

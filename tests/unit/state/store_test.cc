@@ -1,5 +1,10 @@
 #include "state/store.h"
 
+#include <fstream>
+#include <mutex>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/fakes/scratch_store.h"
@@ -143,6 +148,170 @@ TEST(Store, RefusesANewerFormat) {
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, Code::Corrupt);
   EXPECT_NE(store.error().message.find("999"), std::string::npos);
+}
+
+// A store with many writes in its log and in files, closed as by a kill.
+class DamagedStore : public testing::Test {
+ protected:
+  DamagedStore() {
+    auto store = Store::open(live_.path(), {});
+    if (!store) std::abort();
+    for (int i = 0; i < 400; ++i) {
+      StoreBatch batch;
+      batch.put(Space::Ledger, key(i), std::string(1000, static_cast<char>('a' + i % 26)));
+      if (!(*store)->write(batch, Durability::Synced)) std::abort();
+      // From here on everything is in files, too, and the rest only in the log.
+      if (i == 199 && !(*store)->checkpoint(flushed_.path() / "s")) std::abort();
+    }
+    std::filesystem::copy(live_.path(), killed(), std::filesystem::copy_options::recursive);
+  }
+  static std::string key(int i) { return fmt::format("{:04}", i); }
+  std::filesystem::path killed() const { return copies_.path() / "killed"; }
+
+  // The newest file of a kind.
+  std::filesystem::path file(const std::string& extension) const {
+    std::filesystem::path newest;
+    for (const auto& entry : std::filesystem::directory_iterator(killed())) {
+      const auto& path = entry.path();
+      if (path.extension() == extension && path.filename() > newest.filename()) newest = path;
+    }
+    return newest;
+  }
+  static void flip(const std::filesystem::path& file, std::uintmax_t at) {
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    stream.seekg(static_cast<std::streamoff>(at));
+    const int byte = stream.get();
+    stream.seekp(static_cast<std::streamoff>(at));
+    stream.put(static_cast<char>(byte ^ 0x55));
+  }
+  int whole_keys() const {
+    auto store = Store::open(killed(), {});
+    if (!store) {
+      ADD_FAILURE() << store.error().message;
+      return 0;
+    }
+    const std::vector<std::string> keys = keys_between(**store, Space::Ledger, "", "");
+    // Nothing is missing before the last one.
+    if (!keys.empty()) EXPECT_EQ(keys.back(), key(static_cast<int>(keys.size()) - 1));
+    return static_cast<int>(keys.size());
+  }
+  void expect_refused() const {
+    const auto store = Store::open(killed(), {});
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, Code::Corrupt) << store.error().message;
+    EXPECT_TRUE(store.error().message.contains("vigie restore")) << store.error().message;
+  }
+
+  ScratchDirectory live_;
+  ScratchDirectory flushed_;
+  ScratchDirectory copies_;
+};
+
+TEST_F(DamagedStore, HasEveryWriteAfterAKill) {
+  EXPECT_EQ(whole_keys(), 400);
+}
+
+TEST_F(DamagedStore, EndsAtItsLastWholeWriteWhenTheLogIsCut) {
+  const auto log = file(".log");
+  std::filesystem::resize_file(log, std::filesystem::file_size(log) - 500);
+
+  EXPECT_EQ(whole_keys(), 399);
+}
+
+TEST_F(DamagedStore, EndsAtItsLastWholeWriteWhenThatIsHalfWritten) {
+  const auto log = file(".log");
+  flip(log, std::filesystem::file_size(log) - 500);
+
+  EXPECT_EQ(whole_keys(), 399);
+}
+
+TEST_F(DamagedStore, IsRefusedWithAHoleInItsLog) {
+  const auto log = file(".log");
+  flip(log, std::filesystem::file_size(log) / 2);
+
+  expect_refused();
+}
+
+TEST_F(DamagedStore, IsRefusedWithoutOneOfItsFiles) {
+  std::filesystem::remove(file(".sst"));
+
+  expect_refused();
+}
+
+TEST_F(DamagedStore, IsRefusedWithoutTheFileThatNamesAllOthers) {
+  std::filesystem::remove(killed() / "CURRENT");
+
+  expect_refused();
+}
+
+TEST_F(DamagedStore, TellsAFlippedByteAndTheWayOut) {
+  flip(file(".sst"), 300);
+
+  const auto store = Store::open(killed(), {.way_out = "remove it"});
+  ASSERT_TRUE(store) << store.error().message;
+  const auto verified = (*store)->verify();
+  const auto read = (*store)->scan(Space::Ledger, "", "", [](auto, auto) { return true; });
+
+  ASSERT_FALSE(verified);
+  EXPECT_EQ(verified.error().code, Code::Corrupt);
+  EXPECT_TRUE(verified.error().message.ends_with("; remove it")) << verified.error().message;
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::Corrupt);
+}
+
+TEST_F(DamagedStore, IsWholeInItsCheckpoint) {
+  const auto store = Store::open(flushed_.path() / "s", {});
+
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_EQ(keys_between(**store, Space::Ledger, "", "").size(), 200);
+}
+
+TEST_F(DamagedStore, IsHeldOnlyWhileSomeoneHasItOpen) {
+  EXPECT_FALSE(store_is_held(killed()));
+  EXPECT_FALSE(store_is_held(copies_.path() / "nothing"));
+}
+
+TEST(StoreSnapshot, SeesNothingOfLaterWrites) {
+  ScratchStore store;
+  StoreBatch batch;
+  batch.put(Space::Ledger, "a", "1");
+  ASSERT_TRUE(store->write(batch, Durability::Buffered));
+  const auto moment = store->snapshot();
+  batch.clear();
+  batch.put(Space::Ledger, "a", "2");
+  batch.put(Space::Counters, "b", "2");
+  ASSERT_TRUE(store->write(batch, Durability::Buffered));
+
+  std::string seen;
+  const auto see = [&](std::string_view key, std::string_view value) {
+    seen += std::string(key) + "=" + std::string(value) + " ";
+    return true;
+  };
+  ASSERT_TRUE(moment->scan(Space::Ledger, "", "", see));
+  ASSERT_TRUE(moment->scan(Space::Counters, "", "", see));
+
+  EXPECT_EQ(seen, "a=1 ");
+}
+
+TEST(Store, TellsThePointsACrashIsTriedAt) {
+  const ScratchDirectory directory;
+  std::vector<std::string> points;
+  std::mutex mutex;
+  StoreOptions options;
+  options.at_point = [&](std::string_view point) {
+    const std::lock_guard lock(mutex);
+    points.emplace_back(point);
+  };
+  {
+    auto store = Store::open(directory.path(), options);
+    ASSERT_TRUE(store);
+    ASSERT_TRUE((*store)->checkpoint(directory.path() / "checkpoint"));
+  }
+
+  const std::vector<std::string> wanted = {"store.write.before", "store.write.after",
+                                           "store.checkpoint", "store.flush.begin",
+                                           "store.flush.end"};
+  EXPECT_THAT(points, testing::IsSupersetOf(wanted));
 }
 
 TEST(PrefixEnd, IsTheFirstKeyBeyondThePrefix) {

@@ -6,6 +6,8 @@
 
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/config.h"
+#include "pipeline/cli/control.h"
+#include "pipeline/cli/operations.h"
 #include "pipeline/cli/report.h"
 #include "pipeline/cli/service.h"
 #include "pipeline/log/kafka_log.h"
@@ -75,6 +77,7 @@ void check_store(const Config& config, Findings& findings) {
     }
     StoreOptions options;
     options.read_only = true;
+    if (std::string_view(name) == "view") options.way_out = kViewWayOut;
     auto store = Store::open(directory, options);
     if (!store) {
       findings.bad("store", store.error());
@@ -88,6 +91,33 @@ void check_store(const Config& config, Findings& findings) {
     findings.good("store", fmt::format("{}: checksums hold, {:.1f} MiB", directory.string(),
                                        static_cast<double>((*store)->disk_bytes()) / (1 << 20)));
   }
+}
+
+// By the service where one runs, else here.
+void check_counts(const Config& config, Findings& findings) {
+  const auto state = config.data_dir / "state";
+  std::error_code failed;
+  if (!std::filesystem::exists(state, failed)) return;
+  std::string last;
+  const auto say = [&](std::string_view line) {
+    if (!last.empty()) fmt::print("{:<5} {:<8} {}\n", "FAIL", "recount", last);
+    last = line;
+  };
+  Result<Exit> exit = Exit::Good;
+  if (store_is_held(state)) {
+    exit = ask_service(config.data_dir, "recount", say);
+  } else {
+    StoreOptions options;
+    options.read_only = true;
+    auto store = Store::open(state, options);
+    if (!store) return findings.bad("recount", store.error());
+    auto done = tell_recount(**store, {}, say);
+    if (!done) return findings.bad("recount", done.error());
+    exit = done->differences == 0 ? Exit::Good : Exit::Input;
+  }
+  if (!exit) return findings.bad("recount", exit.error());
+  if (*exit == Exit::Good) return findings.good("recount", last);
+  findings.bad("recount", Error{*exit == Exit::Input ? Code::Invalid : Code::Unavailable, last});
 }
 
 void check_log(const Config& config, Findings& findings) {
@@ -121,6 +151,7 @@ Exit doctor(const DoctorCommand& command) {
   check_disk(*config, findings);
   check_store(*config, findings);
   check_log(*config, findings);
+  if (command.recount) check_counts(*config, findings);
   return findings.worst();
 }
 

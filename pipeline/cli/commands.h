@@ -106,8 +106,24 @@ Exit generate(const GenerateCommand& command);
 
 struct DoctorCommand {
   std::string config;
+  bool recount = false;  // also compares the counters with the ledger
 };
 Exit doctor(const DoctorCommand& command);
+
+struct BackupCommand {
+  std::string config;
+  std::string to;
+  std::size_t keep = 7;
+};
+// Saves the store, also of a running service, and removes all but the newest.
+Exit backup(const BackupCommand& command);
+
+struct RestoreCommand {
+  std::string config;
+  std::string from;  // a backup, or a directory of them: the newest
+  bool force = false;
+};
+Exit restore(const RestoreCommand& command);
 
 // The table of connector kinds.
 Exit connectors_list();

@@ -393,6 +393,20 @@ StoreConfig read_store(const ConfigSection& top) {
   return out;
 }
 
+DiskConfig read_disk(const ConfigSection& top) {
+  const ConfigSection disk = top.section("disk", {"stop_below", "resume_above"});
+  DiskConfig out;
+  const auto size = [&](std::string_view key, std::optional<std::uint64_t>& value) {
+    if (disk.find(key) != nullptr) value = disk.size(key, 0, kMiB, kTiB);
+  };
+  size("stop_below", out.stop_below);
+  size("resume_above", out.resume_above);
+  if (out.stop_below && out.resume_above && *out.resume_above < *out.stop_below) {
+    disk.refuse(*disk.find("resume_above"), "resume_above", "expected no less than stop_below");
+  }
+  return out;
+}
+
 LoggingConfig read_logging(const ConfigSection& top) {
   using Level = LoggingConfig::Level;
   using Format = LoggingConfig::Format;
@@ -427,7 +441,7 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
   ConfigSource source(file, environment);
   const ConfigSection top(source, &*root, "",
                           {"data_dir", "rules", "detect_lang", "author_key", "author_key_file",
-                           "log", "connectors", "api", "alerts", "store", "logging"});
+                           "log", "connectors", "api", "alerts", "store", "disk", "logging"});
   Config config;
   config.file = file;
   config.data_dir = top.text("data_dir", config.data_dir.string());
@@ -442,6 +456,7 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
   config.api = read_api(top);
   config.alerts = read_alerts(top);
   config.store = read_store(top);
+  config.disk = read_disk(top);
   config.logging = read_logging(top);
   if (source.failures() > 0) return std::unexpected(source.error());
   return config;

@@ -83,6 +83,14 @@ struct StoreConfig {
   friend bool operator==(const StoreConfig&, const StoreConfig&) = default;
 };
 
+// Intake stops when there is less room on the disk of data_dir than `stop_below`, and goes on above
+// `resume_above`; what is not given depends on the size of the disk.
+struct DiskConfig {
+  std::optional<std::uint64_t> stop_below;
+  std::optional<std::uint64_t> resume_above;
+  friend bool operator==(const DiskConfig&, const DiskConfig&) = default;
+};
+
 struct LoggingConfig {
   enum class Level : std::uint8_t { Trace, Debug, Info, Warn, Error };
   enum class Format : std::uint8_t { Text, Json };
@@ -103,6 +111,7 @@ struct Config {
   ApiOptions api;
   AlertsConfig alerts;
   StoreConfig store;
+  DiskConfig disk;
   LoggingConfig logging;
 };
 

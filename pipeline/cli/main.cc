@@ -30,6 +30,8 @@ struct Commands {
   QueueCommand queue;
   GenerateCommand generate;
   DoctorCommand doctor;
+  BackupCommand backup;
+  RestoreCommand restore;
 };
 
 // Empty, or why the text is no whole number from 0: CLI11 takes -1 for the largest of all.
@@ -174,6 +176,8 @@ void add_data(CLI::App& app, Commands& commands, Exit& exit) {
 
   CLI::App* doctor = app.add_subcommand("doctor", "Check config, rules, disk, store and log");
   doctor->add_option("-c,--config", commands.doctor.config, "Config file")->required();
+  doctor->add_flag("--recount", commands.doctor.recount,
+                   "Also compare every counter with a recount of the ledger; the service may run");
   doctor->callback([&] { exit = vigie::doctor(commands.doctor); });
 
   CLI::App* connectors = app.add_subcommand("connectors", "What mentions can come from");
@@ -209,6 +213,26 @@ void add_queue(CLI::App& app, Commands& commands, Exit& exit) {
   });
 }
 
+void add_backup(CLI::App& app, Commands& commands, Exit& exit) {
+  CLI::App* backup =
+      app.add_subcommand("backup", "Save the store of a data directory; the service may run");
+  backup->add_option("-c,--config", commands.backup.config, "Config file")->required();
+  backup->add_option("--to", commands.backup.to, "Directory of backups; each gets one below it")
+      ->required();
+  backup->add_option("--keep", commands.backup.keep, "How many whole backups stay, newest first")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000));
+  backup->callback([&] { exit = vigie::backup(commands.backup); });
+  CLI::App* restore =
+      app.add_subcommand("restore", "Put a backup into a data directory; the service is stopped");
+  restore->add_option("-c,--config", commands.restore.config, "Config file")->required();
+  restore
+      ->add_option("--from", commands.restore.from, "A backup, or a directory of them: the newest")
+      ->required();
+  restore->add_flag("--force", commands.restore.force, "Move the store that is there aside");
+  restore->callback([&] { exit = vigie::restore(commands.restore); });
+}
+
 int answer(int argc, char** argv) {
   CLI::App app{
       "Vigie listens to social networks for a brand: it tags mentions, routes them to two "
@@ -222,6 +246,7 @@ int answer(int argc, char** argv) {
   add_rules(app, commands, exit);
   add_data(app, commands, exit);
   add_queue(app, commands, exit);
+  add_backup(app, commands, exit);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -13,7 +13,9 @@
 #include "connectors/registry.h"
 #include "connectors/webhook/webhook.h"
 #include "pipeline/cli/author_secret.h"
+#include "pipeline/cli/crash_point.h"
 #include "pipeline/cli/housekeeping.h"
+#include "pipeline/cli/operations.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
 #include "pipeline/run/action_desk.h"
@@ -80,6 +82,7 @@ struct Service::Impl {
   std::unique_ptr<ActionDesk> desk;
   std::unique_ptr<View> view;
   std::unique_ptr<Housekeeping> house;
+  std::unique_ptr<Operations> operations;
   std::unique_ptr<ApiServer> api;
   std::vector<std::unique_ptr<ConnectorRunner>> connectors;
 
@@ -126,6 +129,7 @@ Result<void> Service::Impl::open_stores() {
   StoreOptions options;
   options.block_cache_bytes = config.store.block_cache;
   options.write_buffer_bytes = config.store.write_buffers;
+  options.at_point = crash_points(process_environment());
   options.drop = [this](Space space, std::string_view key, std::string_view value) {
     const std::int64_t micros = horizon.load(std::memory_order_relaxed);
     if (micros == 0) return false;
@@ -147,6 +151,7 @@ Result<void> Service::Impl::open_stores() {
   if (!opened) return std::unexpected(std::move(opened.error()));
   store = std::move(*opened);
   if (embedded || !roles.view) return {};
+  options.way_out = kViewWayOut;
   opened = Store::open(config.data_dir / "view", options);
   if (!opened) return std::unexpected(std::move(opened.error()));
   view_store = std::move(*opened);
@@ -249,6 +254,7 @@ Readiness Service::Impl::readiness() const {
     const std::lock_guard lock(mutex);
     out.checks.emplace_back("service", failed ? failed->message : "ok");
   }
+  out.checks.emplace_back("disk", operations->disk_check());
   out.ready =
       std::ranges::all_of(out.checks, [](const auto& check) { return check.second == "ok"; });
   // A bad rule file leaves the old set in force, so the service goes on being ready; the check
@@ -369,6 +375,10 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   self.ingest = std::make_unique<Ingest>(*self.log, self.rules.get(), RecordClock{}, self.registry,
                                          self.costs.get());
   self.ingest->announce("api");
+  auto operations = Operations::start(config, *self.store, self.registry);
+  if (!operations) return std::unexpected(std::move(operations.error()));
+  self.operations = std::move(*operations);
+  self.ingest->guard([&self] { return self.operations->refuse_intake(); });
   if (roles.view) {
     ViewOptions options;
     options.fold_state = !self.embedded;
@@ -432,6 +442,7 @@ void Service::stop() {
   self.view.reset();
   self.desk.reset();
   self.ingest.reset();
+  self.operations.reset();
   self.log.reset();
   self.view_store.reset();
   self.store.reset();

@@ -49,6 +49,10 @@ class Service {
   std::unique_ptr<Impl> impl_;
 };
 
+// What to do about a damaged store of a view.
+constexpr const char* kViewWayOut =
+    "stop the service and remove the directory: it is made from the topics again";
+
 // How the log of a config with Kafka is opened.
 KafkaOptions kafka_options(const LogConfig& config);
 SurgeOptions surge_options(const SurgeConfig& config);

@@ -97,6 +97,8 @@ struct Ingest::Impl {
   const RulesSource* rules;
   RuleCostBoard* costs;
 
+  std::function<std::optional<Error>()> refusal;
+
   std::mutex clock_mutex;
   RecordClock clock;                                               // guarded by clock_mutex
   std::map<std::string, Time> last_input_time;                     // guarded by clock_mutex
@@ -111,6 +113,7 @@ struct Ingest::Impl {
   prometheus::Family<prometheus::Counter>& mentions;
   prometheus::Family<prometheus::Counter>& dropped;
   prometheus::Family<prometheus::Counter>& dead_letters;
+  prometheus::Family<prometheus::Counter>& refused;
   prometheus::Counter& clock_steps;
   prometheus::Histogram& seconds;
 
@@ -133,6 +136,11 @@ struct Ingest::Impl {
                          .Name("vigie_ingest_deadletters_total")
                          .Help("Input that could not be read")
                          .Register(registry)),
+        refused(
+            prometheus::BuildCounter()
+                .Name("vigie_ingest_refused_total")
+                .Help("Batches sent back while intake is stopped; their sources send them again")
+                .Register(registry)),
         clock_steps(prometheus::BuildCounter()
                         .Name("vigie_clock_steps_total")
                         .Help("Steps of the wall clock that record time did not follow")
@@ -227,6 +235,12 @@ Ingest::~Ingest() = default;
 Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<Item> items,
                                        const std::string& cursor, const IngestOptions& options) {
   const auto begun = std::chrono::steady_clock::now();
+  if (impl_->refusal) {
+    if (auto refused = impl_->refusal()) {
+      impl_->refused.Add({{"connector", std::string(connector)}}).Increment();
+      return std::unexpected(std::move(*refused));
+    }
+  }
   const std::string source(connector);
   Outcome outcome;
   std::vector<Record> records;
@@ -314,10 +328,15 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
   return outcome;
 }
 
+void Ingest::guard(std::function<std::optional<Error>()> refusal) {
+  impl_->refusal = std::move(refusal);
+}
+
 void Ingest::announce(std::string_view connector) {
   const std::string source(connector);
   impl_->dropped.Add({{"connector", source}, {"reason", "unmatched"}});
   impl_->dead_letters.Add({{"connector", source}});
+  impl_->refused.Add({{"connector", source}});
 }
 
 Result<std::string> Ingest::cursor(std::string_view connector) {
@@ -334,6 +353,7 @@ Result<std::string> Ingest::cursor(std::string_view connector) {
 }
 
 Result<void> Ingest::tick(std::chrono::milliseconds idle) {
+  if (impl_->refusal && impl_->refusal()) return {};
   std::vector<Record> records;
   {
     const std::lock_guard lock(impl_->clock_mutex);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,10 @@ class Ingest {
   Ingest(EventLog& log, const RulesSource* rules, RecordClock record_clock,
          prometheus::Registry& registry, RuleCostBoard* costs = nullptr);
   ~Ingest();
+
+  // Asked before anything is taken in, and before a tick: an error refuses it. Set before the first
+  // call of another member.
+  void guard(std::function<std::optional<Error>()> refusal);
 
   struct Outcome {
     std::size_t logged = 0;

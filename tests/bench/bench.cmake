@@ -12,3 +12,8 @@ target_link_libraries(bench_queues PRIVATE vigie_flags vigie::api vigie::log vig
 target_include_directories(bench_queues PRIVATE ${PROJECT_SOURCE_DIR})
 add_test(NAME bench.queues COMMAND bench_queues --items 1000 --runs 5 --at-most 100)
 set_tests_properties(bench.queues PROPERTIES LABELS unit TIMEOUT 60)
+
+# The store at its full size, by hand.
+add_executable(bench_store EXCLUDE_FROM_ALL bench/store.cc)
+target_link_libraries(bench_store PRIVATE vigie_flags vigie::state fmt::fmt RocksDB::rocksdb)
+target_include_directories(bench_store PRIVATE ${PROJECT_SOURCE_DIR})

@@ -7,7 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import Service, counters, equal, recount, scratch, wait_until
+from service import Service, counters, equal, recount, scratch
 
 
 
@@ -32,17 +32,8 @@ def main():
             time.sleep(chance.uniform(0.05, 0.6))
             service.kill()
         service.start()
-
-        def all_handed_out():
-            with open(ledger, "rb") as lines:
-                return sum(1 for _ in lines) == acts
-        wait_until("the end of the stream", all_handed_out, 120)
-        # Only a source that has ended and is logged goes down; what it brought is all in the log then.
-        wait_until("the last batch in the log",
-                   lambda: "vigie_connector_up{connector=\"brand\"} 0" in service.get("/metrics"))
-        logged = time.time()
-        wait_until("the worker", lambda: service.metric("vigie_worker_looked_timestamp_seconds") > logged and
-                   service.metric("vigie_worker_lag_records") == 0)
+        service.drained(acts, ledger)
+        service.recount()
         service.stop()
         with open(ledger, encoding="utf-8") as lines:
             written = [json.loads(line)["n"] for line in lines]

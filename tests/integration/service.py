@@ -30,8 +30,9 @@ def wait_until(what, condition, seconds=60):
 
 
 class Service:
-    def __init__(self, vigie, directory, connectors, log=None):
+    def __init__(self, vigie, directory, connectors, log=None, **more):
         self.vigie = vigie
+        os.makedirs(directory, exist_ok=True)
         self.config = os.path.join(directory, "vigie.yaml")
         self.log = os.path.join(directory, "vigie.log")
         self.process = None
@@ -42,13 +43,17 @@ class Service:
             # JSON is YAML.
             json.dump({"data_dir": os.path.join(directory, "data"), "rules": RULES,
                        "log": log or {"kind": "embedded"}, "connectors": connectors,
-                       "api": {"listen": "127.0.0.1:0"}}, out)
+                       "api": {"listen": "127.0.0.1:0"}, **more}, out)
 
-    def start(self):
+    def start(self, crash_at=None, wait=True):
+        """Waits for the port, unless told not to: `crash_at` (POINT:COUNT) may come before it."""
+        environment = {**os.environ, **({"VIGIE_CRASH_AT": crash_at} if crash_at else {})}
         begin = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.vigie, "run", "-c", self.config], stderr=log,
-                                            stdout=log, stdin=subprocess.DEVNULL)
+                                            stdout=log, stdin=subprocess.DEVNULL, env=environment)
+        if not wait:
+            return
 
         def port():
             if self.process.poll() is not None:
@@ -57,6 +62,37 @@ class Service:
                 log.seek(begin)
                 return re.search(r"api=(http://127\.0\.0\.1:\d+)", log.read())
         self.url = wait_until("the port", port).group(1)
+
+    def crashed(self):
+        """Waits for the end of what was started to crash; it has to."""
+        wait_until("the crash", lambda: self.process.poll() is not None, 30)
+        assert self.process.returncode == -signal.SIGKILL, self.tail()
+
+    def command(self, *words, crash_at=None):
+        """Another command over the same config: its exit code and what it printed."""
+        environment = {**os.environ, **({"VIGIE_CRASH_AT": crash_at} if crash_at else {})}
+        done = subprocess.run([self.vigie, words[0], "-c", self.config, *words[1:]], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
+                              timeout=120)
+        return done.returncode, done.stdout
+
+    def recount(self):
+        """The product's own recount finds nothing; the service may run."""
+        code, said = self.command("doctor", "--recount")
+        assert code == 0 and re.search(r"recount .* 0 differences", said), f"exit {code}: {said}"
+
+    def drained(self, acts, ledger):
+        """Waits until a source of so many acts has ended, and all of them are counted."""
+        def all_handed_out():
+            with open(ledger, "rb") as lines:
+                return sum(1 for _ in lines) == acts
+        wait_until("the end of the stream", all_handed_out, 180)
+        # Only a source that has ended and is logged goes down; what it brought is in the log then.
+        wait_until("the last batch in the log",
+                   lambda: "vigie_connector_up{connector=\"brand\"} 0" in self.get("/metrics"))
+        logged = time.time()
+        wait_until("the worker", lambda: self.metric("vigie_worker_looked_timestamp_seconds") > logged and
+                   self.metric("vigie_worker_lag_records") == 0)
 
     def tail(self):
         with open(self.log, encoding="utf-8", errors="replace") as log:

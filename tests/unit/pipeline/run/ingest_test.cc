@@ -88,6 +88,26 @@ TEST_F(Ingesting, KeepsTheCursorWhenTheLogRefuses) {
   EXPECT_EQ(metric(registry_, "vigie_ingest_mentions_total"), 1);
 }
 
+TEST_F(Ingesting, TakesNothingInWhileItIsRefusedAndLosesNothing) {
+  std::optional<Error> refusal = Error{Code::Throttled, "disk: full", std::chrono::seconds{5}};
+  ingest_->guard([&] { return refusal; });
+  ingest_->announce("forum");
+
+  const auto refused = ingest_->accept("forum", {acme_mention("1", "acme", kNow)}, "page 2", {});
+  ASSERT_TRUE(ingest_->tick(minutes{0}));
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::Throttled);
+  EXPECT_EQ(log_.take().size(), 0U);
+  EXPECT_EQ(ingest_->cursor("forum").value_or("failed"), "");
+  EXPECT_EQ(metric(registry_, "vigie_ingest_refused_total"), 1);
+
+  refusal.reset();
+  accept({acme_mention("1", "acme", kNow)}, {}, "page 2");
+  EXPECT_EQ(ScratchLog::of(Topic::Mentions, log_.take()).size(), 1U);
+  EXPECT_EQ(ingest_->cursor("forum").value_or("failed"), "page 2");
+}
+
 TEST_F(Ingesting, SavesACursorThatBringsNothing) {
   accept({}, {}, "page 9");
 

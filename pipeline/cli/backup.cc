@@ -30,13 +30,15 @@ void at(const AtPoint& at_point, std::string_view point) {
   if (at_point) at_point(point);
 }
 
-// "20261128T230100Z"
+// "20261128T230100250Z", with milliseconds: sorts by time.
 std::string stamp(Time time) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
   std::string out;
-  for (const char c : format_time(std::chrono::floor<std::chrono::seconds>(time))) {
-    if (c != '-' && c != ':') out += c;
+  for (const char c : format_time(second)) {
+    if (c != '-' && c != ':' && c != 'Z') out += c;
   }
-  return out;
+  return fmt::format("{}{:03}Z", out,
+                     std::chrono::floor<std::chrono::milliseconds>(time - second).count());
 }
 
 Error failed(std::string_view doing, const fs::path& path, const std::error_code& code) {

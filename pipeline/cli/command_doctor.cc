@@ -1,4 +1,6 @@
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -67,7 +69,23 @@ void check_disk(const Config& config, Findings& findings) {
   findings.good("disk", detail);
 }
 
+// Whose files change while it is read would find some gone: a service looks at its own.
+void ask_for_checksums(const Config& config, Findings& findings) {
+  std::vector<std::string> lines;
+  auto exit = ask_service(config.data_dir, "verify",
+                          [&](std::string_view line) { lines.emplace_back(line); });
+  if (!exit) return findings.bad("store", exit.error());
+  for (const std::string& line : lines) {
+    if (*exit == Exit::Good) {
+      findings.good("store", line);
+    } else {
+      findings.bad("store", Error{Code::Corrupt, line});
+    }
+  }
+}
+
 void check_store(const Config& config, Findings& findings) {
+  if (store_is_held(config.data_dir / "state")) return ask_for_checksums(config, findings);
   for (const char* name : {"state", "view"}) {
     const auto directory = config.data_dir / name;
     std::error_code failed;
@@ -83,13 +101,12 @@ void check_store(const Config& config, Findings& findings) {
       findings.bad("store", store.error());
       continue;
     }
-    auto verified = (*store)->verify();
+    auto verified = verify_store(**store, directory);
     if (!verified) {
       findings.bad("store", verified.error());
       continue;
     }
-    findings.good("store", fmt::format("{}: checksums hold, {:.1f} MiB", directory.string(),
-                                       static_cast<double>((*store)->disk_bytes()) / (1 << 20)));
+    findings.good("store", *verified);
   }
 }
 

@@ -39,8 +39,17 @@ Result<Recounted> tell_recount(const Store& store, const std::function<bool()>& 
   return done;
 }
 
+Result<std::string> verify_store(const Store& store, const std::filesystem::path& directory) {
+  auto verified = store.verify();
+  if (!verified) return std::unexpected(std::move(verified.error()));
+  return fmt::format("{}: checksums hold, {:.1f} MiB", directory.string(),
+                     static_cast<double>(store.disk_bytes()) / (1 << 20));
+}
+
 struct Operations::Impl {
   const Store& store;
+  const Store* view;
+  const std::filesystem::path data_dir;
   std::filesystem::path checkpoint;
   DiskWatch disk;
   prometheus::Counter& recounts;
@@ -48,8 +57,10 @@ struct Operations::Impl {
   prometheus::Gauge& recounted_at;
   std::unique_ptr<ControlServer> control;
 
-  Impl(const Config& config, const Store& s, prometheus::Registry& registry)
+  Impl(const Config& config, const Store& s, const Store* v, prometheus::Registry& registry)
       : store(s),
+        view(v),
+        data_dir(config.data_dir),
         checkpoint(checkpoint_directory(config)),
         disk(
             config.disk, [directory = config.data_dir] { return disk_space(directory); }, registry),
@@ -72,6 +83,7 @@ struct Operations::Impl {
   Exit answer(const ControlServer::Call& call) {
     if (call.request == "recount") return recount_for(call);
     if (call.request == "checkpoint") return checkpoint_for(call);
+    if (call.request == "verify") return verify_for(call);
     call.say(fmt::format("unknown request \"{}\"", call.request));
     return Exit::Usage;
   }
@@ -89,6 +101,17 @@ struct Operations::Impl {
     return done->differences == 0 ? Exit::Good : Exit::Input;
   }
 
+  Exit verify_for(const ControlServer::Call& call) {
+    Exit exit = Exit::Good;
+    for (const auto& [name, one] : {std::pair{"state", &store}, std::pair{"view", view}}) {
+      if (one == nullptr) continue;
+      auto verified = verify_store(*one, data_dir / name);
+      if (!verified) exit = Exit::Environment;
+      call.say(verified ? *verified : verified.error().message);
+    }
+    return exit;
+  }
+
   // Always in the same place below the data directory: no caller says where.
   Exit checkpoint_for(const ControlServer::Call& call) {
     std::error_code failed;
@@ -104,8 +127,9 @@ Operations::Operations(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Operations::~Operations() = default;
 
 Result<std::unique_ptr<Operations>> Operations::start(const Config& config, const Store& store,
+                                                      const Store* view,
                                                       prometheus::Registry& registry) {
-  auto impl = std::make_unique<Impl>(config, store, registry);
+  auto impl = std::make_unique<Impl>(config, store, view, registry);
   // What a backup that was killed left holds room on the disk.
   std::error_code ignored;
   std::filesystem::remove_all(impl->checkpoint, ignored);

@@ -25,12 +25,16 @@ std::filesystem::path checkpoint_directory(const Config& config);
 Result<Recounted> tell_recount(const Store& store, const std::function<bool()>& gone,
                                const std::function<void(std::string_view line)>& say);
 
-// What operators do to a running service: recounts and checkpoints, asked for through
-// ControlServer; and the watch over the room on the disk.
+// Reads every block of a store and says that all hold; or what does not.
+Result<std::string> verify_store(const Store& store, const std::filesystem::path& directory);
+
+// What operators do to a running service: recounts, checkpoints and looks at every checksum, asked
+// for through ControlServer; and the watch over the room on the disk.
 class Operations {
  public:
-  // `store` and `registry` outlive the object.
+  // Stores and `registry` outlive the object. `view` is null where it has no store of its own.
   static Result<std::unique_ptr<Operations>> start(const Config& config, const Store& store,
+                                                   const Store* view,
                                                    prometheus::Registry& registry);
   ~Operations();
 

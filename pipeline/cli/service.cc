@@ -275,6 +275,11 @@ Result<void> Service::Impl::work() {
   if (!started) return started;
   worker_runs = true;
   while (!stopping) {
+    // What Kafka keeps can wait there, or go to another node.
+    if (!embedded && operations->refuse_intake()) {
+      sleep(kStationWait);
+      continue;
+    }
     auto stepped = worker.step(kStationWait);
     if (!stepped) {
       worker_runs = false;
@@ -375,7 +380,7 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   self.ingest = std::make_unique<Ingest>(*self.log, self.rules.get(), RecordClock{}, self.registry,
                                          self.costs.get());
   self.ingest->announce("api");
-  auto operations = Operations::start(config, *self.store, self.registry);
+  auto operations = Operations::start(config, *self.store, self.view_store.get(), self.registry);
   if (!operations) return std::unexpected(std::move(operations.error()));
   self.operations = std::move(*operations);
   self.ingest->guard([&self] { return self.operations->refuse_intake(); });

@@ -176,7 +176,7 @@ TEST_F(Backups, FitTheInstanceTheyWereMadeOf) {
   ASSERT_TRUE(back_up());
   config_.log.partitions = 4;
   EXPECT_EQ(restore(true).error().message,
-            (to() / "backup-20261120T123000Z: has 1 partitions, the config says 4").string());
+            (to() / "backup-20261120T123000000Z: has 1 partitions, the config says 4").string());
   config_.log.partitions = 1;
   config_.author_key.emplace().fill(7);
   const auto aside = restore(true);
@@ -201,9 +201,9 @@ TEST_F(Backups, AreKeptUpToANumber) {
 
   ASSERT_TRUE(removed);
   EXPECT_EQ(*removed, 3U);
-  EXPECT_EQ(find_backup(to())->filename(), "backup-20261120T123003Z");
-  EXPECT_FALSE(fs::exists(to() / "backup-20261120T123001Z"));
-  EXPECT_TRUE(fs::exists(to() / "backup-20261120T123002Z"));
+  EXPECT_EQ(find_backup(to())->filename(), "backup-20261120T123003000Z");
+  EXPECT_FALSE(fs::exists(to() / "backup-20261120T123001000Z"));
+  EXPECT_TRUE(fs::exists(to() / "backup-20261120T123002000Z"));
 }
 
 TEST_F(Backups, LeaveAWholeStoreAtEveryPointOfARestore) {

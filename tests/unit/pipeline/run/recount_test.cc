@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "state/recount.h"
 #include "tests/fakes/apply_world.h"
 
 namespace vigie {
@@ -95,6 +96,13 @@ void run(std::uint64_t seed, const Mix& mix) {
   }
   give();
 
+  std::vector<std::string> differences;
+  const auto done = recount(world.store(), {.max_held = 100}, [&](const Difference& difference) {
+    differences.push_back(to_text(difference));
+  });
+  ASSERT_TRUE(done) << done.error().message;
+  ASSERT_EQ(differences, std::vector<std::string>{});
+  ASSERT_GT(done->buckets, 0U);
   const Recount recounted = world.recount();
   ASSERT_EQ(recounted.hours, hour_counts(world.store()));
   ASSERT_EQ(recounted.author_sets, author_sets(world.store()));

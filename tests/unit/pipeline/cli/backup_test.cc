@@ -236,7 +236,7 @@ TEST_F(Backups, DoctorRecountsAndNamesAWrongCounter) {
     CounterBatch wrong(*store, Partition{0});
     Measures measures{};
     measures[static_cast<std::size_t>(Measure::Likes)] = 3;
-    wrong.add({Dimension::Queue, "none"}, minute_of(kNow), measures, std::nullopt);
+    wrong.add({Dimension::Queue, "none", {}}, minute_of(kNow), measures, std::nullopt);
     StoreBatch batch;
     ASSERT_TRUE(wrong.flush(batch));
     ASSERT_TRUE(store->write(batch, Durability::Synced));

@@ -19,9 +19,8 @@
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
-#include "state/wal_tail.h"
-
 #include "state/upgrade.h"
+#include "state/wal_tail.h"
 
 namespace vigie {
 namespace {

@@ -39,9 +39,13 @@ class Service:
         self.url = None
         # A test that fails leaves no service behind.
         atexit.register(self.end)
+        # The oracle knows authors by the same keys.
+        secret = os.path.join(directory, "author.secret")
+        with open(secret, "w", encoding="utf-8") as out:
+            out.write("0" * 64)
         with open(self.config, "w", encoding="utf-8") as out:
             # JSON is YAML.
-            json.dump({"data_dir": os.path.join(directory, "data"), "rules": RULES,
+            json.dump({"author_key_file": secret, "data_dir": os.path.join(directory, "data"), "rules": RULES,
                        "log": log or {"kind": "embedded"}, "connectors": connectors,
                        "api": {"listen": "127.0.0.1:0"}, **more}, out)
 

@@ -40,10 +40,14 @@ class AuthorSet {
   // `delta` messages of an author. True when what is stored has changed.
   bool count(std::uint64_t author, std::int64_t delta);
 
-  bool empty() const { return messages_.empty(); }
+  // Names the author no more, also not in a sketch, whose number stays. True when it did.
+  bool forget(std::uint64_t author) { return messages_.erase(author) > 0; }
+
+  bool empty() const { return messages_.empty() && !sketch_; }
   bool is_sketch() const { return sketch_ != nullptr; }
   AuthorCount size() const;
-  // The authors, ascending, at most kNamed: always the same ones of a sketch.
+  // The authors, ascending, at most kNamed: always the same ones of a sketch, but for those that
+  // are erased.
   std::vector<std::uint64_t> named() const;
 
   // Whether these are just the authors and messages it counts; of a sketch, whether it counted all

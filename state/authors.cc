@@ -1,6 +1,11 @@
 // Authors: 0x01 'f' author:16                                  -> 0x01 first_seen:i64 microseconds
 //          0x01 'h' partition:u16 author:16                    -> 0x01        (hidden)
 //          0x01 'i' partition:u16 author:16 network/id         -> 0x01 week:u32 (index of messages)
+//          0x01 'e' partition:u16 erased:16                    -> 0x01 asked:i64 microseconds
+//          hidden:u8
+//
+// `erased` is what erased(author) says: of an erased author nothing else is kept, and that for
+// ever.
 //
 // `week` is the one in which the message's ledger record expires, in whole weeks since the epoch: a
 // record that lives on by its engagement seldom rewrites the row. Sets stand in author_sets.cc.
@@ -49,6 +54,31 @@ bool cancel_out(std::vector<std::pair<std::uint64_t, std::int64_t>> deltas) {
   return true;
 }
 
+// Of an author whose messages were erased.
+struct Erasure {
+  Time asked_at{};
+  bool hidden = false;
+};
+
+std::string encode(const Erasure& erasure) {
+  std::string value(1, kVersion);
+  put_fixed(value, static_cast<std::int64_t>(erasure.asked_at.time_since_epoch().count()));
+  value += erasure.hidden ? '\1' : '\0';
+  return value;
+}
+
+Result<Erasure> decode_erasure(std::string_view value) {
+  ByteReader bytes(value);
+  Erasure erasure;
+  const bool known = bytes.fixed<char>() == kVersion;
+  erasure.asked_at = Time{std::chrono::microseconds{bytes.fixed<std::int64_t>()}};
+  erasure.hidden = bytes.fixed<std::uint8_t>() != 0;
+  if (!known || !bytes.ok() || !bytes.at_end()) {
+    return fail(Code::Corrupt, "authors: an erasure is damaged");
+  }
+  return erasure;
+}
+
 constexpr Minute kWeek = 7 * 24 * 60;
 
 std::uint32_t index_week(Minute expires) {
@@ -70,6 +100,7 @@ struct Authors::Impl {
     Hour hour = 0;
     // In the order of the records: whether a set grows too large may depend on it.
     std::vector<std::pair<std::uint64_t, std::int64_t>> deltas;
+    std::optional<std::uint64_t> forgotten;  // after the deltas
   };
 
   const Store& store;
@@ -78,14 +109,70 @@ struct Authors::Impl {
   std::map<std::string, AuthorSet>
       unsettled;  // sets that were flushed and are not yet in the store
 
-  Result<bool> has(const std::string& key) const {
+  mutable std::optional<bool> has_erasures{};  // whether anybody was ever erased; unknown at first
+
+  Result<std::optional<std::string>> get(const std::string& key) const {
     const auto it = pending.find(key);
-    if (it != pending.end()) return it->second.has_value();
-    auto stored = store.get(Space::Authors, key);
-    if (!stored) return std::unexpected(std::move(stored.error()));
-    return stored->has_value();
+    if (it != pending.end()) return it->second;
+    return store.get(Space::Authors, key);
   }
+  Result<bool> has(const std::string& key) const {
+    auto value = get(key);
+    if (!value) return std::unexpected(std::move(value.error()));
+    return value->has_value();
+  }
+  Result<std::optional<Erasure>> erasure(Partition partition, const AuthorKey& author) const;
+  SetAddition& addition(Partition partition, const Series& series, Hour hour);
+  Result<void> forget_in_sets(Partition partition, std::uint64_t author);
 };
+
+// Where nobody was ever erased, nobody pays for it.
+Result<std::optional<Erasure>> Authors::Impl::erasure(Partition partition,
+                                                      const AuthorKey& author) const {
+  if (!has_erasures) {
+    bool any = false;
+    const std::string prefix{kVersion, 'e'};
+    auto scanned = store.scan(Space::Authors, prefix, prefix_end(prefix),
+                              [&](std::string_view, std::string_view) {
+                                any = true;
+                                return false;
+                              });
+    if (!scanned) return std::unexpected(std::move(scanned.error()));
+    has_erasures = any;
+  }
+  if (!*has_erasures) return std::nullopt;
+  auto value = get(partition_key('e', partition, erased(author)));
+  if (!value) return std::unexpected(std::move(value.error()));
+  if (!*value) return std::nullopt;
+  auto decoded = decode_erasure(**value);
+  if (!decoded) return std::unexpected(std::move(decoded.error()));
+  return *decoded;
+}
+
+Authors::Impl::SetAddition& Authors::Impl::addition(Partition partition, const Series& series,
+                                                    Hour hour) {
+  SetAddition& addition = sets[author_set_key(partition, series, hour)];
+  addition.partition = partition;
+  addition.series = series;
+  addition.hour = hour;
+  return addition;
+}
+
+// Sketches keep names of authors whose messages were taken back, so every set is looked at.
+Result<void> Authors::Impl::forget_in_sets(Partition partition, std::uint64_t author) {
+  std::string bytes;
+  put_fixed(bytes, author);
+  const std::string prefix = author_sets_of(partition);
+  return store.scan(Space::Authors, prefix, prefix_end(prefix),
+                    [&](std::string_view key, std::string_view value) {
+                      if (!value.contains(bytes)) return true;
+                      const auto parsed = parse_author_set_key(key);
+                      if (parsed) {
+                        addition(partition, parsed->series, parsed->hour).forgotten = author;
+                      }
+                      return true;
+                    });
+}
 
 Authors::Authors(const Store& store) : impl_(new Impl{store, {}, {}, {}}) {}
 Authors::~Authors() = default;
@@ -103,17 +190,82 @@ void Authors::saw(const AuthorKey& author, Time seen_at) {
 }
 
 Result<bool> Authors::hidden(Partition partition, const AuthorKey& author) const {
-  return impl_->has(partition_key('h', partition, author));
+  auto known = impl_->has(partition_key('h', partition, author));
+  if (!known || *known) return known;
+  auto erasure = impl_->erasure(partition, author);
+  if (!erasure) return std::unexpected(std::move(erasure.error()));
+  return *erasure && (*erasure)->hidden;
 }
 
-void Authors::set_hidden(Partition partition, const AuthorKey& author, bool hidden) {
+Result<void> Authors::set_hidden(Partition partition, const AuthorKey& author, bool hidden) {
+  auto erasure = impl_->erasure(partition, author);
+  if (!erasure) return std::unexpected(std::move(erasure.error()));
+  if (*erasure && (*erasure)->hidden) {
+    (*erasure)->hidden = false;
+    impl_->pending[partition_key('e', partition, vigie::erased(author))] = encode(**erasure);
+  }
   auto& value = impl_->pending[partition_key('h', partition, author)];
   value.reset();
   if (hidden) value = std::string(1, kVersion);
+  return {};
 }
 
-void Authors::forget(const AuthorKey& author) {
-  impl_->pending[first_key(author)] = std::nullopt;
+Result<std::vector<std::string>> Authors::erase(Partition partition, const AuthorKey& author,
+                                                Time asked_at) {
+  auto hides = hidden(partition, author);
+  if (!hides) return std::unexpected(std::move(hides.error()));
+  auto before = impl_->erasure(partition, author);
+  if (!before) return std::unexpected(std::move(before.error()));
+  // Another partition may have passed the erasure before, and seen what the author wrote since.
+  auto first = impl_->get(first_key(author));
+  if (!first) return std::unexpected(std::move(first.error()));
+  if (*first) {
+    ByteReader bytes(**first);
+    bytes.fixed<char>();
+    const Time first_seen{std::chrono::microseconds{bytes.fixed<std::int64_t>()}};
+    if (first_seen <= asked_at) impl_->pending[first_key(author)] = std::nullopt;
+  }
+  Erasure erasure{asked_at, *hides};
+  if (*before) erasure.asked_at = std::max(asked_at, (*before)->asked_at);
+  impl_->pending[partition_key('h', partition, author)] = std::nullopt;
+  impl_->pending[partition_key('e', partition, erased(author))] = encode(erasure);
+  impl_->has_erasures = true;
+  auto forgotten = impl_->forget_in_sets(partition, author_in_sets(author));
+  if (!forgotten) return std::unexpected(std::move(forgotten.error()));
+  std::vector<std::string> stood = {first_key(author), partition_key('h', partition, author)};
+  for (const auto& [key, addition] : impl_->sets) stood.push_back(key);
+  const std::string index = partition_key('i', partition, author);
+  for (const auto& [key, value] : impl_->pending) {
+    if (key.starts_with(index)) stood.push_back(key);
+  }
+  return stood;
+}
+
+Result<Time> Authors::erased_until(Partition partition) const {
+  std::string prefix{kVersion, 'e'};
+  put_fixed(prefix, static_cast<std::uint16_t>(number(partition)));
+  Time latest{};
+  Result<void> damaged;
+  auto scanned = impl_->store.scan(Space::Authors, prefix, prefix_end(prefix),
+                                   [&](std::string_view, std::string_view value) {
+                                     auto erasure = decode_erasure(value);
+                                     if (!erasure) {
+                                       damaged = std::unexpected(std::move(erasure.error()));
+                                       return false;
+                                     }
+                                     latest = std::max(latest, erasure->asked_at);
+                                     return true;
+                                   });
+  if (!scanned) return std::unexpected(std::move(scanned.error()));
+  if (!damaged) return std::unexpected(std::move(damaged.error()));
+  return latest;
+}
+
+Result<std::optional<Time>> Authors::erased_at(Partition partition, const AuthorKey& author) const {
+  auto erasure = impl_->erasure(partition, author);
+  if (!erasure) return std::unexpected(std::move(erasure.error()));
+  if (!*erasure) return std::nullopt;
+  return (*erasure)->asked_at;
 }
 
 void Authors::add_message(Partition partition, const AuthorKey& author, const std::string& key,
@@ -147,11 +299,7 @@ Result<std::vector<std::string>> Authors::messages_of(Partition partition,
 
 void Authors::count(Partition partition, const Series& series, Hour hour, const AuthorKey& author,
                     int delta) {
-  Impl::SetAddition& addition = impl_->sets[author_set_key(partition, series, hour)];
-  addition.partition = partition;
-  addition.series = series;
-  addition.hour = hour;
-  addition.deltas.emplace_back(author_in_sets(author), delta);
+  impl_->addition(partition, series, hour).deltas.emplace_back(author_in_sets(author), delta);
 }
 
 Result<void> Authors::read_sets(Partition partition, Hour from,
@@ -217,13 +365,14 @@ Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
     }
     // Most of what is counted is taken back and counted again, as when only a like was added.
     if (!set.is_sketch()) has_changed = !cancel_out(addition.deltas);
-    if (has_changed) {
+    const bool forgot = addition.forgotten && set.forget(*addition.forgotten);
+    if (has_changed || forgot) {
       SetChange& change = changes.emplace_back();
       change.partition = addition.partition;
       change.series = addition.series;
       change.hour = addition.hour;
       change.authors = set.named();
-      change.names_changed = !was_sketch;
+      change.names_changed = !was_sketch || forgot;
       change.key = key;
       if (set.empty()) {
         batch.erase(Space::Authors, key);

@@ -29,9 +29,19 @@ class Authors {
   void saw(const AuthorKey& author, Time seen_at);
 
   Result<bool> hidden(Partition partition, const AuthorKey& author) const;
-  void set_hidden(Partition partition, const AuthorKey& author, bool hidden);
-  // Forgets when the author was first seen.
-  void forget(const AuthorKey& author);
+  Result<void> set_hidden(Partition partition, const AuthorKey& author, bool hidden);
+
+  // Forgets the author for all that was received up to `asked_at`: when first seen, and the name in
+  // the sets of a partition. That the author is hidden goes on under another name. What is to be
+  // erased stays known by that name alone. Index and counts are taken back before, by whoever has
+  // the messages. Needs what was applied before in the store. Returns the keys in Space::Authors
+  // under which the author's key may have stood, or of which it is a part.
+  Result<std::vector<std::string>> erase(Partition partition, const AuthorKey& author,
+                                         Time asked_at);
+  // Up to which receipt an author's messages are to be erased in a partition, if they are.
+  Result<std::optional<Time>> erased_at(Partition partition, const AuthorKey& author) const;
+  // The latest of them over all authors; the epoch when there are none.
+  Result<Time> erased_until(Partition partition) const;
 
   // Index of messages. `messages_of` does not see pending changes: flush and write before.
   // A row vanishes some time in the week after the message's ledger record has expired;
@@ -52,7 +62,7 @@ class Authors {
     Series series;
     Hour hour = 0;
     std::vector<std::uint64_t> authors;  // AuthorSet::named()
-    bool names_changed = true;           // false where the set was a sketch before
+    bool names_changed = true;           // false where a sketch names whom it named before
     std::string key;                     // in Space::Authors
     std::optional<std::string> bytes;    // stored form; none when nobody is left
   };

@@ -75,6 +75,10 @@ bool Omitted::covers(const ItemMessage& message) const {
   return count > 0 && std::tie(message.event_time, message.key) <= std::tie(last_time, last_key);
 }
 
+void Omitted::forget(std::string_view key) {
+  if (last_key == key) last_key = "~";
+}
+
 void Omitted::absorb(const ItemMessage& message) {
   if (!message.inbound) return;
   if (const int other = priority_rank(message.priority); other > rank) {
@@ -112,6 +116,11 @@ void Conversation::change(ConversationRecord record) {
       messages.insert(at, std::move(message));
       bound(*this);
     }
+  }
+  if (record.erased) {
+    omitted.forget(record.message.key);
+    // Of an item that was this author's alone nothing stays: its id may be a message's.
+    if (messages.empty() && omitted.count == 0) is_item = false;
   }
   is_item = is_item || omitted.inbound > 0 || std::ranges::any_of(messages, &ItemMessage::inbound);
   item.updated_at = std::max(item.updated_at, record.seen_at);
@@ -273,6 +282,29 @@ Time Conversation::next_due() const {
   Time due = snapshot_due();
   for (const Timer& timer : timers()) due = std::min(due, timer.due);
   return due;
+}
+
+std::optional<std::string> item_without(std::string_view id, std::string_view bytes,
+                                        const std::set<std::string, std::less<>>& messages) {
+  Conversation conversation;
+  if (!decode(id, bytes, conversation)) return std::nullopt;
+  std::vector<std::string> found;
+  for (const ItemMessage& message : conversation.messages) {
+    if (messages.contains(message.key)) found.push_back(message.key);
+  }
+  if (messages.contains(conversation.omitted.last_key)) {
+    found.push_back(conversation.omitted.last_key);
+  }
+  if (found.empty()) return std::nullopt;
+  for (std::string& key : found) {
+    ConversationRecord record;
+    record.type = Type::Withdraw;
+    record.erased = true;
+    record.seen_at = conversation.item.updated_at;
+    record.message.key = std::move(key);
+    conversation.change(std::move(record));
+  }
+  return encode(conversation);
 }
 
 }  // namespace vigie

@@ -30,6 +30,8 @@ struct Omitted {
 
   bool covers(const ItemMessage& message) const;
   void absorb(const ItemMessage& message);
+  // Names this message no more: every key of its moment is covered instead.
+  void forget(std::string_view key);
 };
 
 // An action that sets the state, at its place among the messages.
@@ -113,8 +115,6 @@ std::string encode(const Conversation& conversation);
 // Reads what this version and version 1 wrote. False when the bytes are damaged.
 bool decode(std::string_view id, std::string_view bytes, Conversation& out);
 
-// The key of an item in Space::Queues; of the empty id that of the clocks.
-std::string queues_key(std::string_view id);
 constexpr char kQueuesVersion = 2;
 
 Time read_time(ByteReader& in);

@@ -39,7 +39,10 @@ void write_hours(JsonWriter& json, const WorkHours& hours) {
 void write_message(JsonWriter& json, const ConversationRecord& record) {
   const ItemMessage& message = record.message;
   json.field("message", message.key);
-  if (record.type == Type::Withdraw) return;
+  if (record.type == Type::Withdraw) {
+    if (record.erased) json.field("erased", true);
+    return;
+  }
   json.field("event_time", format_time(message.event_time)).field("inbound", message.inbound);
   if (message.inbound) {
     json.field("queue", message.queue).field("route", message.route);
@@ -112,7 +115,10 @@ bool Fields::hours(WorkHours& out) const {
 std::string_view read_message(const Fields& fields, ConversationRecord& record) {
   ItemMessage& message = record.message;
   if (!fields.text("message", message.key) || message.key.empty()) return "no message";
-  if (record.type == Type::Withdraw) return "";
+  if (record.type == Type::Withdraw) {
+    if (!fields.flag("erased", record.erased)) record.erased = false;
+    return "";
+  }
   if (!fields.time("event_time", message.event_time)) return "event_time is no time";
   if (!fields.flag("inbound", message.inbound)) return "inbound is no boolean";
   fields.text("author", message.author_handle);

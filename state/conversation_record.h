@@ -77,6 +77,7 @@ struct ConversationRecord {
   Type type = Type::Message;
   std::string conversation;  // the record's key
   Time seen_at{};            // record time of what caused it
+  bool erased = false;       // of a Withdraw: with its author, so that not even its key stays
   ItemMessage message;       // of a Withdraw only the key counts
   WorkHours hours;           // of a message: those its clocks run by
   Action action;

@@ -128,6 +128,21 @@ std::vector<T> rows(const std::vector<T>& all, std::size_t part, std::size_t siz
 
 }  // namespace
 
+std::optional<std::string> cut_without(std::string_view json, std::uint64_t author) {
+  const std::string quoted = fmt::format("\"{:016x}\"", author);
+  if (!json.contains(quoted)) return std::nullopt;
+  auto part = parse_cut_part(json);
+  if (!part) return std::nullopt;
+  bool named = false;
+  for (Cut::Authors& authors : part->cut.authors) {
+    named = std::erase(authors.authors, author) > 0 || named;
+  }
+  if (!named) return std::nullopt;
+  std::string out;
+  append_json(out, part->cut, part->more);
+  return out;
+}
+
 std::vector<CutRecord> cut_records(const Cut& cut) {
   const auto parts_of = [](std::size_t count, std::size_t size) {
     return (count + size - 1) / size;

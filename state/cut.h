@@ -55,6 +55,8 @@ struct CutRecord {
 };
 std::vector<CutRecord> cut_records(const Cut& cut);
 bool is_cut_key(std::string_view key);
+// The same record without an author, who has been erased; nothing when it does not name them.
+std::optional<std::string> cut_without(std::string_view json, std::uint64_t author);
 
 struct CutPart {
   Cut cut;

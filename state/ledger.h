@@ -117,7 +117,8 @@ bool take_snapshot(LedgerRecord& record, const Engagement& engagement, Time seen
 // batch's own changes first, and turns them into one store write. One thread; `store` outlives it.
 class Ledger {
  public:
-  Ledger(const Store& store, Partition partition);
+  // `keys` finds tombstones of erased messages and outlives this; without it there are none.
+  Ledger(const Store& store, Partition partition, const AuthorKeys* keys = nullptr);
   ~Ledger();
   Ledger(Ledger&&) noexcept;
   Ledger& operator=(Ledger&&) noexcept;
@@ -126,13 +127,18 @@ class Ledger {
   Result<void> prefetch(std::span<const std::string> keys);
 
   // The record of a prefetched key that has not expired at `stream_time`; nullptr when there is
-  // none. Valid until the next put, erase or prefetch. Change it through put.
+  // none. An erased message has a tombstone. Valid until the next put, erase or prefetch. Change it
+  // through put.
   const LedgerRecord* find(const std::string& key, std::optional<Time> stream_time) const;
+  // Whether the message of a prefetched key was erased, and its tombstone is still there.
+  bool is_erased(const std::string& key, std::optional<Time> stream_time) const;
   const UnmatchedRow* find_unmatched(const std::string& key, std::optional<Time> stream_time) const;
 
   void put(const std::string& key, LedgerRecord record);
   void put_unmatched(const std::string& key, const UnmatchedRow& row);
   void erase_unmatched(const std::string& key);
+  // Forgets all that is known of a message and leaves a tombstone that does not name it.
+  void put_erased(const std::string& key, Minute expires);
 
   // One changed row, for the changelog.
   struct Change {
@@ -151,7 +157,8 @@ class Ledger {
 // What a key in Space::Ledger says; nothing when it has another form.
 struct LedgerKey {
   Partition partition{};
-  bool is_unmatched = false;  // an UnmatchedRow's, else a LedgerRecord's
+  bool is_unmatched = false;  // an UnmatchedRow's
+  bool is_erased = false;     // the tombstone of an erased message; else a LedgerRecord's
 };
 std::optional<LedgerKey> parse_ledger_key(std::string_view key);
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -97,6 +98,14 @@ struct ActionDone {
   Offset offset = 0;                     // of its record
   std::optional<ActionOutcome> outcome;  // empty: written, and not folded in time
 };
+
+// The stored form of an item without these messages, whose author was erased; nothing when it has
+// none of them, or cannot be read.
+std::optional<std::string> item_without(std::string_view id, std::string_view bytes,
+                                        const std::set<std::string, std::less<>>& messages);
+
+// The key of an item in Space::Queues; of the empty id that of the clocks.
+std::string queues_key(std::string_view id);
 
 // The items of both queues, folded from `conversations` in the order of each partition, the same
 // for every node that folds the same records. One thread folds; any thread may read.

@@ -35,6 +35,10 @@ constexpr std::array<std::string_view, 2> kOlderFormats = {"1", "2"};
 constexpr std::string_view kFormatKey =
     "\x01"
     "format";
+// Its value is empty: written so that something changes.
+constexpr std::string_view kScouredKey =
+    "\x01"
+    "scoured";
 
 std::size_t index(Space space) {
   return static_cast<std::size_t>(space);
@@ -194,6 +198,8 @@ struct Store::Impl {
     if (!it->status().ok()) return std::unexpected(error("cannot scan", it->status()));
     return {};
   }
+  Result<void> flush();
+  Result<void> compact(Space space, std::span<const KeyRange> ranges);
 
   rocksdb::ColumnFamilyOptions family_options(Space space) {
     rocksdb::ColumnFamilyOptions family;
@@ -204,8 +210,8 @@ struct Store::Impl {
     table.block_size = std::size_t{16} << 10;
     table.format_version = 5;
     family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    family.compression = rocksdb::kLZ4Compression;
-    family.bottommost_compression = rocksdb::kZSTD;
+    family.compression = options.compress ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+    family.bottommost_compression = options.compress ? rocksdb::kZSTD : rocksdb::kNoCompression;
     family.level_compaction_dynamic_level_bytes = true;
     // The log and the texts are most of what is written: they get the larger buffers.
     const bool large = space == Space::Log || space == Space::Latest;
@@ -243,6 +249,9 @@ rocksdb::DBOptions database_options(const StoreOptions& options) {
   // Only who deletes files has anything to put off; RocksDB asserts that when it verifies.
   out.avoid_unnecessary_blocking_io = !options.read_only;
   out.keep_log_file_num = 4;
+  // A manifest tells the first and the last key of every file it ever knew, also of those that are
+  // gone. One that is written anew with each change tells only of those that are there.
+  out.max_manifest_file_size = 1;
   out.max_log_file_size = std::size_t{8} << 20;
   // What a crash cut is at the end of the last log; anything else is damage.
   out.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -429,6 +438,76 @@ Result<void> Store::checkpoint(const std::filesystem::path& directory) const {
   if (status.ok()) status = checkpoint->CreateCheckpoint(directory.string());
   if (!status.ok()) return std::unexpected(impl_->error("cannot make a checkpoint", status));
   return {};
+}
+
+// Writes out all memtables, after which no write-ahead log is needed.
+Result<void> Store::Impl::flush() {
+  const std::vector<rocksdb::ColumnFamilyHandle*> all(families.begin(), families.end());
+  const rocksdb::Status status = db->Flush(rocksdb::FlushOptions{}, all);
+  if (!status.ok()) return std::unexpected(error("cannot flush", status));
+  return {};
+}
+
+// Sorted ranges that lie in one file of the last level are compacted together: each compaction
+// writes its files anew.
+Result<void> Store::Impl::compact(Space space, std::span<const KeyRange> ranges) {
+  rocksdb::ColumnFamilyHandle* family = families[index(space)];
+  rocksdb::ColumnFamilyMetaData meta;
+  db->GetColumnFamilyMetaData(family, &meta);
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const rocksdb::LevelMetaData& level : meta.levels) {
+    if (level.files.empty()) continue;
+    files.clear();
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      files.emplace_back(file.smallestkey, file.largestkey);
+    }
+  }
+  std::ranges::sort(files);
+  rocksdb::CompactRangeOptions how;
+  how.exclusive_manual_compaction = false;
+  how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  for (std::size_t i = 0; i < ranges.size();) {
+    const std::string& first = ranges[i].first;
+    std::string last = ranges[i].last;
+    for (++i; i < ranges.size(); ++i) {
+      const auto file =
+          std::ranges::upper_bound(files, last, {}, [](const auto& f) -> auto& { return f.first; });
+      const bool together = ranges[i].first <= last ||
+                            (file != files.begin() && ranges[i].first <= std::prev(file)->second);
+      if (!together) break;
+      last = std::max(last, ranges[i].last);
+    }
+    const rocksdb::Slice begin = slice(first);
+    const rocksdb::Slice end = slice(last);
+    const rocksdb::Status status = db->CompactRange(how, family, &begin, &end);
+    if (!status.ok()) return std::unexpected(error("cannot compact", status));
+  }
+  return {};
+}
+
+Result<void> Store::scour(std::vector<KeyRange> ranges) {
+  auto flushed = impl_->flush();
+  if (!flushed) return flushed;
+  std::ranges::sort(ranges);
+  for (auto begin = ranges.begin(); begin != ranges.end();) {
+    const auto end = std::find_if(
+        begin, ranges.end(), [&](const KeyRange& range) { return range.space != begin->space; });
+    auto compacted = impl_->compact(begin->space, {begin, end});
+    if (!compacted) return compacted;
+    begin = end;
+  }
+  // The manifest still tells the bounds of the files that the last compaction replaced: it is
+  // written anew with one more change. Files are gone once this returns, unless a backup holds
+  // them.
+  StoreBatch mark;
+  mark.put(Space::Meta, kScouredKey, "");
+  rocksdb::Status status = impl_->db->DisableFileDeletions();
+  if (!status.ok()) return std::unexpected(impl_->error("cannot hold files", status));
+  auto rolled = write(mark, Durability::Synced);
+  if (rolled) rolled = impl_->flush();
+  status = impl_->db->EnableFileDeletions(false);
+  if (!status.ok()) return std::unexpected(impl_->error("cannot delete files", status));
+  return rolled;
 }
 
 std::uint64_t Store::disk_bytes() const {

@@ -62,6 +62,8 @@ struct StoreOptions {
   bool read_only = false;
   std::size_t block_cache_bytes = std::size_t{64} << 20;
   std::size_t write_buffer_bytes = std::size_t{64} << 20;  // all spaces together
+  // Off: files on disk can be searched for what has to be gone.
+  bool compress = true;
   // Keys this refuses to keep vanish when the store compacts: `drop(space, key, value)`. Readers
   // must hide them by themselves, since nobody knows when that is. Called from the store's own
   // threads.
@@ -128,6 +130,16 @@ class Store {
   // Makes a store of its own in `directory`, which must not be there: all of this moment, in files
   // that are linked where the disk allows it.
   Result<void> checkpoint(const std::filesystem::path& directory) const;
+  // What was deleted or overwritten stays in files until the store compacts. Afterwards no file
+  // holds what once stood under these keys and does not any more, nor do the names of the keys. Any
+  // thread; takes as long as it takes to write the files anew that may hold the keys.
+  struct KeyRange {
+    Space space;
+    std::string first;
+    std::string last;  // included
+    friend auto operator<=>(const KeyRange&, const KeyRange&) = default;
+  };
+  Result<void> scour(std::vector<KeyRange> ranges);
 
   // Bytes on disk and in memory, for metrics.
   std::uint64_t disk_bytes() const;

@@ -45,7 +45,7 @@ Result<void> count_newer_dimensions(Store& store) {
   auto scanned =
       store.scan(Space::Ledger, "", "", [&](std::string_view key, std::string_view value) {
         const auto row = parse_ledger_key(key);
-        if (!row || row->is_unmatched) return true;
+        if (!row || row->is_unmatched || row->is_erased) return true;
         auto record = decode_ledger(value);
         if (!record) {
           failed = std::unexpected(std::move(record.error()));

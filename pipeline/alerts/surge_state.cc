@@ -195,7 +195,14 @@ void SurgeState::apply(std::size_t partition, const Cut& cut, std::int64_t windo
   }
   for (const Cut::Authors& told : cut.authors) {
     const std::int64_t hour = told.hour;
-    if (hour * 60 + 59 < oldest_minute || hour * 60 > latest) continue;
+    if (hour * 60 + 59 < oldest_minute) {
+      // Nobody asks for that hour any more, and what was remembered of it may name an author who
+      // has been erased.
+      const auto known = series_.find(told.series);
+      if (known != series_.end()) known->second.parts[partition].authors.erase(told.hour);
+      continue;
+    }
+    if (hour * 60 > latest) continue;
     SurgeSeries* series = series_of(told.series);
     if (series == nullptr) continue;
     std::vector<std::uint64_t>& authors = series->parts[partition].authors[told.hour];

@@ -25,6 +25,8 @@ Response answer_tag_report(const Service& service, const Principal& who, const R
 Response answer_place_report(const Service& service, const Principal& who, const Request& request);
 Response answer_formulas(const Service& service, const Principal& who, const Request& request);
 Response answer_mentions(const Service& service, const Principal& who, const Request& request);
+Response answer_erase_author(const Service& service, const Principal& who, const Request& request);
+Response answer_erasure(const Service& service, const Principal& who, const Request& request);
 Response answer_explain(const Service& service, const Principal& who, const Request& request);
 Response answer_backtest(const Service& service, const Principal& who, const Request& request);
 

@@ -75,6 +75,14 @@ constexpr RouteEntry kRoutes[] = {
      {},
      answer_action},
     {"mentions", "POST", "/api/v1/mentions", Access::Write, RunsOn::Writer, {}, answer_mentions},
+    {"author",
+     "DELETE",
+     "/api/v1/authors/{network}/{id}",
+     Access::Admin,
+     RunsOn::Writer,
+     {},
+     answer_erase_author},
+    {"erasure", "GET", "/api/v1/erasures/{id}", Access::Admin, RunsOn::Reader, {}, answer_erasure},
 };
 
 std::string_view cut_segment(std::string_view& path) {
@@ -163,6 +171,9 @@ std::optional<Response> refusal(const RouteEntry& route, const Principal& who,
       break;
     case Access::Write:
       enough = who.has(Role::Ingest) || who.has(Role::Admin);
+      break;
+    case Access::Admin:
+      enough = who.has(Role::Admin);
       break;
   }
   if (enough) return std::nullopt;

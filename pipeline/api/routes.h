@@ -29,6 +29,7 @@ enum class Access : std::uint8_t {
   Read,    // reader, social, community, admin
   Act,     // social, community, admin; the answer looks at whose item it is
   Write,   // ingest, admin, or a signed webhook
+  Admin,
 };
 
 // Where an answer is made: on the event loop, among the few threads that read the store, among

@@ -124,6 +124,12 @@ struct ApiParts {
   // Writes an action on an item (without its record time) and returns once this node's fold has
   // passed it, or after a wait that has an end. Empty: this node takes none.
   std::function<Result<ActionDone>(ConversationRecord action)> act;
+  // Asks for an author to be erased and returns the erasure's id once that is durable. Empty: this
+  // node takes none.
+  std::function<Result<std::string>(const std::string& network, const std::string& id)>
+      erase_author;
+  // How far an erasure is, as JSON; empty when it is not known.
+  std::function<Result<std::optional<std::string>>(std::string_view id)> erasure;
   // The rules in use; null while there are none.
   std::function<std::shared_ptr<const RuleSet>()> rules;
   // Explains these rules; null while there are none.

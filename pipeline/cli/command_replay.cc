@@ -94,6 +94,7 @@ Exit replay(const ReplayCommand& command) {
     if (!loaded) return report(loaded.error());
     config = std::move(*loaded);
     run.detect_lang = config->detect_lang;
+    run.texts = config->retention;
     // A config names the state to build on, so its authors keep their keys.
     if (config->author_key) run.author_secret = *config->author_key;
   }

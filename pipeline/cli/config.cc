@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 
 #include "pipeline/cli/config_connectors.h"
+#include "pipeline/cli/config_retention.h"
 #include "pipeline/cli/config_section.h"
 #include "pipeline/core/mention.h"
 #include "pipeline/net/signature.h"
@@ -439,9 +440,10 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
   const auto root = parse_yaml(text, file.string());
   if (!root) return std::unexpected(root.error());
   ConfigSource source(file, environment);
-  const ConfigSection top(source, &*root, "",
-                          {"data_dir", "rules", "detect_lang", "author_key", "author_key_file",
-                           "log", "connectors", "api", "alerts", "store", "disk", "logging"});
+  const ConfigSection top(
+      source, &*root, "",
+      {"data_dir", "rules", "detect_lang", "author_key", "author_key_file", "log", "connectors",
+       "api", "alerts", "store", "disk", "retention", "logging"});
   Config config;
   config.file = file;
   config.data_dir = top.text("data_dir", config.data_dir.string());
@@ -457,6 +459,7 @@ Result<Config> parse_config(std::string_view text, const std::filesystem::path& 
   config.alerts = read_alerts(top);
   config.store = read_store(top);
   config.disk = read_disk(top);
+  config.retention = read_retention(top, config.log);
   config.logging = read_logging(top);
   if (source.failures() > 0) return std::unexpected(source.error());
   return config;

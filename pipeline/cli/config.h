@@ -15,6 +15,7 @@
 #include "pipeline/api/server.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/yaml.h"
+#include "pipeline/log/text_retention.h"
 
 namespace vigie {
 
@@ -112,6 +113,7 @@ struct Config {
   AlertsConfig alerts;
   StoreConfig store;
   DiskConfig disk;
+  TextRetention retention;
   LoggingConfig logging;
 };
 

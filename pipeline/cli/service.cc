@@ -21,6 +21,7 @@
 #include "pipeline/run/action_desk.h"
 #include "pipeline/run/alerting.h"
 #include "pipeline/run/connector_runner.h"
+#include "pipeline/run/erasures.h"
 #include "pipeline/run/ingest.h"
 #include "pipeline/run/rule_cost_board.h"
 #include "pipeline/run/rules_source.h"
@@ -78,6 +79,9 @@ struct Service::Impl {
   std::unique_ptr<Store> store;       // of the worker; embedded: of everything
   std::unique_ptr<Store> view_store;  // with Kafka: what the view folds
   std::unique_ptr<EventLog> log;
+  EmbeddedLog* embedded_log = nullptr;  // `log`, where it is one
+  std::unique_ptr<Erasures> erasures;
+  std::atomic<bool> save_detectors{false};
   std::unique_ptr<Ingest> ingest;
   std::unique_ptr<ActionDesk> desk;
   std::unique_ptr<View> view;
@@ -110,6 +114,8 @@ struct Service::Impl {
   void keep_house();
   Readiness readiness() const;
   Result<Accepted> accept(Delivery delivery);
+  Result<std::string> erase_author(const std::string& network, const std::string& id);
+  void run_erasures();
 };
 
 void Service::Impl::give_up(Error error) {
@@ -142,7 +148,8 @@ Result<void> Service::Impl::open_stores() {
       case Space::Authors:
         return author_row_expired(key, value, stream_time);
       case Space::Latest:
-        return !embedded && latest_expired(key, value, stream_time);
+        return (!embedded && latest_expired(key, value, stream_time)) ||
+               config.retention.expired_row(key, value, stream_time);
       default:
         return false;
     }
@@ -171,6 +178,7 @@ Result<void> Service::Impl::open_log() {
   options.mentions_max_bytes = config.log.max_bytes;
   auto opened = EmbeddedLog::open(std::move(options), *store);
   if (!opened) return std::unexpected(std::move(opened.error()));
+  embedded_log = opened->get();
   log = std::move(*opened);
   return {};
 }
@@ -217,8 +225,12 @@ Result<void> Service::Impl::start_api() {
   if (roles.ingest) {
     parts.read = read_delivery;
     parts.accept = [this](Delivery delivery) { return accept(std::move(delivery)); };
+    parts.erase_author = [this](const std::string& network, const std::string& id) {
+      return erase_author(network, id);
+    };
   }
   parts.act = [this](ConversationRecord action) { return desk->act(std::move(action)); };
+  parts.erasure = [this](std::string_view id) { return erasure_json(*erasures, id); };
   parts.rules = [this] { return rules->current(); };
   parts.explainer = [this] { return rules->explainer(); };
   parts.readiness = [this] { return readiness(); };
@@ -245,6 +257,18 @@ Result<Accepted> Service::Impl::accept(Delivery delivery) {
   return Accepted{outcome->logged, outcome->dropped, outcome->dead_lettered};
 }
 
+Result<std::string> Service::Impl::erase_author(const std::string& network, const std::string& id) {
+  Mention mention;
+  mention.op = Op::EraseAuthor;
+  mention.network = network;
+  mention.author.id = id;
+  std::vector<Item> items;
+  items.emplace_back(std::move(mention));
+  auto outcome = ingest->accept("api", std::move(items), "", {});
+  if (!outcome) return std::unexpected(std::move(outcome.error()));
+  return erasures->id_of(network, id);
+}
+
 Readiness Service::Impl::readiness() const {
   Readiness out;
   const auto healthy = log->healthy();
@@ -269,6 +293,7 @@ Result<void> Service::Impl::work() {
   WorkerOptions options;
   options.max_batch = config.log.batch_mentions;
   options.log_is_remote = !embedded;
+  options.texts = config.retention;
   options.costs = costs.get();
   Worker worker(*log, *store, *keys, [this] { return rules->current(); }, registry, options);
   auto started = worker.start();
@@ -314,6 +339,9 @@ void Service::Impl::keep_stepping(std::string_view station, Open open) {
     while (ended && !stopping) {
       auto stepped = (*made)->step(kStationWait);
       if (!stepped) ended = std::unexpected(std::move(stepped.error()));
+      if constexpr (requires { (*made)->save(); }) {
+        if (ended && save_detectors.exchange(false)) ended = (*made)->save();
+      }
     }
     if (stopping) return;
     if (embedded || ended.error().code != Code::Unavailable) return give_up(ended.error());
@@ -331,6 +359,17 @@ void Service::Impl::run_view() {
     if (embedded || stepped.error().code != Code::Unavailable) return give_up(stepped.error());
     spdlog::warn("view error=\"{}\" action=retry", stepped.error().message);
     sleep(kRestartPause);
+  }
+}
+
+void Service::Impl::run_erasures() {
+  while (!stopping) {
+    auto stepped = erasures->step();
+    // What is not done is tried again; the gauge tells of it.
+    if (!stepped && stepped.error().code != Code::Closed) {
+      spdlog::warn("erasures error=\"{}\" action=retry", stepped.error().message);
+    }
+    std::this_thread::sleep_for(kStationWait);
   }
 }
 
@@ -384,9 +423,21 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   if (!operations) return std::unexpected(std::move(operations.error()));
   self.operations = std::move(*operations);
   self.ingest->guard([&self] { return self.operations->refuse_intake(); });
+  self.erasures = std::make_unique<Erasures>(
+      Erasures::Parts{.log = *self.log,
+                      .embedded = self.embedded_log,
+                      .store = *self.store,
+                      .keys = *self.keys,
+                      .clock = system_clock(),
+                      .save_detectors = [&self] { self.save_detectors = true; }},
+      self.registry);
+  self.ingest->on_erasure([&self](const Mention& mention) {
+    self.erasures->asked(mention.network, mention.author.id, *mention.seen_at);
+  });
   if (roles.view) {
     ViewOptions options;
     options.fold_state = !self.embedded;
+    options.texts = config.retention;
     options.clock = system_clock();
     // What people do goes by stream time, so that it stands after what they had seen.
     self.desk = std::make_unique<ActionDesk>(
@@ -424,6 +475,7 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   }
   if (roles.worker) self.threads.emplace_back([&self] { self.run_worker(); });
   self.threads.emplace_back([&self] { self.keep_house(); });
+  if (roles.worker) self.threads.emplace_back([&self] { self.run_erasures(); });
   if (roles.ingest) {
     auto started = self.start_connectors();
     if (!started) return std::unexpected(std::move(started.error()));
@@ -448,6 +500,7 @@ void Service::stop() {
   self.desk.reset();
   self.ingest.reset();
   self.operations.reset();
+  self.erasures.reset();
   self.log.reset();
   self.view_store.reset();
   self.store.reset();

@@ -40,6 +40,16 @@ std::uint32_t murmur2(std::string_view bytes) {
   return hash ^ hash >> 15;
 }
 
+KeyedHash keyed_hash(const std::array<std::uint8_t, 32>& secret, std::string_view name) {
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest.data(), &size);
+  KeyedHash hash;
+  std::copy_n(digest.begin(), hash.size(), hash.begin());
+  return hash;
+}
+
 }  // namespace
 
 bool is_network_name(std::string_view text) {
@@ -63,13 +73,25 @@ AuthorKey AuthorKeys::of(std::string_view network, std::string_view author_id) c
   std::string name;
   name.reserve(network.size() + 1 + author_id.size());
   name.append(network).append(1, '/').append(author_id);
+  return keyed_hash(secret_, name);
+}
+
+// No network's name begins so: a message and an author of the same name have different hashes.
+KeyedHash AuthorKeys::of_message(std::string_view key) const {
+  std::string name(1, '\x01');
+  name.append(key);
+  return keyed_hash(secret_, name);
+}
+
+KeyedHash erased(const AuthorKey& author) {
+  std::string name = "erased/";
+  name.append(reinterpret_cast<const char*>(author.data()), author.size());
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()),
-       reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest.data(), &size);
-  AuthorKey key;
-  std::copy_n(digest.begin(), key.size(), key.begin());
-  return key;
+  EVP_Digest(name.data(), name.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  KeyedHash hash;
+  std::copy_n(digest.begin(), hash.size(), hash.begin());
+  return hash;
 }
 
 std::string hex(const std::uint8_t* bytes, std::size_t size) {

@@ -44,15 +44,23 @@ Partition partition_of(std::string_view key, std::int32_t partitions);
 // HMAC-SHA-256 of `network/author id`, cut to 16 bytes: who wrote something, without saying who.
 using AuthorKey = std::array<std::uint8_t, 16>;
 
+// A keyed hash of something whose name must not be kept.
+using KeyedHash = std::array<std::uint8_t, 16>;
+
 // Makes author keys under one secret. Any thread may call it.
 class AuthorKeys {
  public:
   explicit AuthorKeys(const std::array<std::uint8_t, 32>& secret) : secret_(secret) {}
   AuthorKey of(std::string_view network, std::string_view author_id) const;
+  // What stands for `network/id` of an erased message.
+  KeyedHash of_message(std::string_view key) const;
 
  private:
   std::array<std::uint8_t, 32> secret_;
 };
+
+// What stands for an erased author: told from the author key, which cannot be told from it.
+KeyedHash erased(const AuthorKey& author);
 
 std::string hex(const std::uint8_t* bytes, std::size_t size);
 inline std::string hex(const AuthorKey& key) {

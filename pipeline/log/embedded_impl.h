@@ -15,6 +15,7 @@
 // tombstone, removes the old text at once, and the older record reads as compacted away. 'x' says
 // which offset was the end, and how many bytes had ever been written, when a minute of wall time
 // began: trimming needs no look at records.
+// A record that is erased leaves a hole: offsets of others stay.
 // The newest value of a key that is never forgotten by age is the only record of it that is kept.
 #include <condition_variable>
 #include <deque>
@@ -104,6 +105,7 @@ struct EmbeddedLog::Impl {
   Result<void> trim_place(const LogPlace& place, Minute oldest, std::uint64_t max_bytes,
                           StoreBatch& batch, Extent& extent);
   Result<Offset> unread_from(const LogPlace& place, Offset end);
+  Result<Forgotten> forget(const LogPlace& place, const Judge& judge);
   Result<void> forget_latest(const LogPlace& place, Offset begin, Offset end, StoreBatch& batch);
 
   Result<std::unique_ptr<LogReader>> read(Topic topic, const ReadOptions& options,

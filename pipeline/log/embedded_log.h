@@ -4,6 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "pipeline/core/clock.h"
 #include "pipeline/log/event_log.h"
@@ -37,6 +41,24 @@ class EmbeddedLog : public EventLog {
   Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options, Store& store) override;
   Result<std::optional<std::string>> latest(Topic topic, std::string_view key) override;
   Result<void> healthy() override;
+
+  // What is to become of a stored record: it stays, it goes (the offsets of others stay), or its
+  // value is replaced.
+  struct Verdict {
+    bool drop = false;
+    std::optional<std::string> value{};
+  };
+  // Of a topic that is compacted by key, `value` is empty where a newer one replaced it.
+  using Judge = std::function<Verdict(std::string_view key, std::optional<std::string_view> value)>;
+  struct Forgotten {
+    // Where what went or was replaced has stood.
+    std::vector<Store::KeyRange> ranges;
+    std::size_t records = 0;
+    // False: some of it is not yet read by everybody who reads the topic, and stays until then.
+    bool complete = true;
+  };
+  // Shows every record of a partition to `judge` and does what it says. Any thread, one at a time.
+  Result<Forgotten> forget(Topic topic, Partition partition, const Judge& judge);
 
   struct Impl;  // private to embedded_log.cc
 

@@ -113,6 +113,7 @@ Result<void> EmbeddedReader::collect(Partition partition, Offset end, std::size_
   const LogPlace place{topic_, partition};
   Offset& next = next_[static_cast<std::size_t>(number(partition))];
   Result<void> result;
+  bool is_full = false;
   auto scanned = log_.store.scan(Space::Log, log_key(place, next), log_key(place, end),
                                  [&](std::string_view key, std::string_view value) {
                                    const auto offset = ByteReader(key.substr(4)).fixed<Offset>();
@@ -146,9 +147,12 @@ Result<void> EmbeddedReader::collect(Partition partition, Offset end, std::size_
                                      bytes_ += rest;
                                    }
                                    found_.push_back(found);
-                                   return takes_more(max);
+                                   is_full = !takes_more(max);
+                                   return !is_full;
                                  });
   if (!scanned) return scanned;
+  // The last records may be holes.
+  if (result && !is_full) next = end;
   return result;
 }
 

@@ -10,8 +10,6 @@ namespace {
 using std::chrono::hours;
 
 constexpr hours kDay{24};
-// version, partition and stamp of a value in Space::Latest
-constexpr std::size_t kLatestHead = 11;
 
 constexpr std::array<TopicInfo, 12> kTopics = {{
     {Topic::Mentions, "mentions", false, true, hours{72}},

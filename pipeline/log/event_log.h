@@ -142,6 +142,9 @@ class EventLog {
 std::string latest_key(Topic topic, std::string_view key);
 std::string latest_value(Partition partition, std::int64_t stamp, std::string_view value);
 
+// Before the value: version, partition and stamp.
+constexpr std::size_t kLatestHead = 11;
+
 // The newest `tagged` value of a message as this store has it; empty when it has none.
 Result<std::optional<std::string>> stored_tagged(const Store& store, std::string_view key);
 

@@ -79,6 +79,11 @@ Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
   return std::unique_ptr<Alerting>(new Alerting(std::move(impl)));
 }
 
+Result<void> Alerting::save() {
+  if (impl_->joiner.waits()) return {};
+  return impl_->save();
+}
+
 Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
   auto polled = impl_->reader->poll(kBatch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));

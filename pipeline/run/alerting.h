@@ -26,6 +26,9 @@ class Alerting {
   // Waits up to `wait` for records, judges and commits. Returns how many records there were.
   Result<std::size_t> step(std::chrono::milliseconds wait);
 
+  // Commits what the detectors remember now, before it is due.
+  Result<void> save();
+
  private:
   struct Impl;
   explicit Alerting(std::unique_ptr<Impl> impl);

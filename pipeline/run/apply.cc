@@ -42,7 +42,7 @@ Apply::Apply(Partition partition, const Store& store, Authors& authors, const Au
       keys_(keys),
       log_(log),
       options_(options),
-      ledger_(store, partition),
+      ledger_(store, partition, &keys),
       counters_(store, partition) {}
 
 Result<void> Apply::load() {
@@ -53,7 +53,16 @@ Result<void> Apply::load() {
     if (!time) return fail(Code::Corrupt, "worker: a partition's stream time is damaged");
     stream_time_ = *time;
   }
-  return {};
+  auto until = authors_.erased_until(partition_);
+  if (!until) return std::unexpected(std::move(until.error()));
+  erased_until_ = *until;
+  const std::string erasures = erasures_of(partition_);
+  return store_.scan(
+      Space::Meta, erasures, prefix_end(erasures), [&](std::string_view key, std::string_view) {
+        const auto number = ByteReader(key.substr(key.size() - 8)).fixed<std::uint64_t>();
+        next_erasure_ = std::max(next_erasure_, number + 1);
+        return true;
+      });
 }
 
 std::optional<Time> Apply::expiry() const {
@@ -108,11 +117,17 @@ Result<void> Apply::create_or_update(const Mention& mention, const std::string& 
   const LedgerRecord* old = ledger_.find(key, expiry());
   if (old != nullptr && old->state == LedgerRecord::State::Deleted) {
     ++counts_.ignored;
+    if (ledger_.is_erased(key, expiry())) note_again(mention, key);
     return {};
   }
   const bool live = old != nullptr && old->state == LedgerRecord::State::Live;
   const UnmatchedRow* row = live ? nullptr : ledger_.find_unmatched(key, expiry());
-  if (!live && row == nullptr) return judge(mention, key, seen_at, old, nullptr, rules, matcher);
+  if (!live && row == nullptr) {
+    auto gone = is_erased(mention, key, seen_at);
+    if (!gone) return std::unexpected(std::move(gone.error()));
+    if (*gone) return {};
+    return judge(mention, key, seen_at, old, nullptr, rules, matcher);
+  }
 
   const std::int64_t version = version_of(mention);
   const std::uint64_t content = content_hash(mention);
@@ -306,8 +321,12 @@ void Apply::remove(const Mention& mention, const std::string& key, Time seen_at)
   }
   if (old != nullptr && old->state == LedgerRecord::State::Live) {
     const LedgerRecord before = *old;
-    authors_.remove_message(partition_, before.author, key);
-    emit_withdraw(key, before, seen_at);
+    // The index goes on with the tombstone, which is to be found when its author is erased.
+    authors_.add_message(partition_, before.author, key, tombstone.expires);
+    tombstone.conversation = before.conversation;
+    tombstone.queue = before.queue;
+    tombstone.reply = before.reply;
+    emit_withdraw(key, before, seen_at, false);
     output(Topic::Tagged, key, std::nullopt);
     tagged_in_batch_.erase(key);
     replace(key, &before, std::move(tombstone));
@@ -366,7 +385,7 @@ Result<void> Apply::change_visibility(const std::string& key, const LedgerRecord
   const bool was_visible = old.visible();
   replace(key, &old, record);
   if (record.state != LedgerRecord::State::Live || was_visible == record.visible()) return {};
-  if (was_visible) emit_withdraw(key, old, seen_at);
+  if (was_visible) emit_withdraw(key, old, seen_at, false);
   auto value = tagged_value(key);
   if (!value) return std::unexpected(std::move(value.error()));
   if (!*value) return {};
@@ -383,22 +402,14 @@ Result<void> Apply::change_visibility(const std::string& key, const LedgerRecord
 
 Result<void> Apply::author_wide(const Mention& mention, Time seen_at, const RuleSet& rules) {
   const AuthorKey author = keys_.of(mention.network, mention.author.id);
+  if (mention.op == Op::EraseAuthor) return erase_author(author, seen_at);
   auto keys = authors_.messages_of(partition_, author);
   if (!keys) return std::unexpected(std::move(keys.error()));
   auto read = ledger_.prefetch(*keys);
   if (!read) return read;
-  const bool erase = mention.op == Op::EraseAuthor;
-  if (erase) {
-    authors_.forget(author);
-    output(Topic::Authors, hex(author), std::nullopt);
-  } else {
-    authors_.set_hidden(partition_, author, mention.op == Op::HideAuthor);
-  }
+  auto flagged = authors_.set_hidden(partition_, author, mention.op == Op::HideAuthor);
+  if (!flagged) return flagged;
   for (const std::string& key : *keys) {
-    if (erase) {
-      remove(mention, key, seen_at);
-      continue;
-    }
     const LedgerRecord* old = ledger_.find(key, expiry());
     if (old == nullptr || old->state != LedgerRecord::State::Live) continue;
     const LedgerRecord before = *old;
@@ -425,6 +436,7 @@ Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects) {
   auto changes = count(effects);
   if (!changes) return changes;
   const std::vector<Ledger::Change> rows = ledger_.flush(effects.state);
+  note_erasures(*changes, rows, effects.state);
   if (options_.log_is_remote) {
     for (const Record& record : outputs_) keep_tagged(record, effects.state);
     for (const Ledger::Change& row : rows) output(Topic::Ledger, row.key, row.bytes);

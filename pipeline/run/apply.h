@@ -10,6 +10,8 @@
 
 #include "pipeline/core/mention.h"
 #include "pipeline/log/event_log.h"
+#include "pipeline/log/text_retention.h"
+#include "pipeline/run/erasure.h"
 #include "pipeline/run/work_calendar.h"
 #include "rules/rule_set.h"
 #include "state/authors.h"
@@ -37,6 +39,8 @@ struct ApplyOptions {
   // The log does not keep its state in `store`: the changelog goes out as records, and `tagged` is
   // kept in the store for hiding and unhiding, which rewrite it.
   bool log_is_remote = false;
+  // Texts that are past it are gone, whether the store still has them or not.
+  TextRetention texts{};
 };
 
 // Does to the state of one partition what each record asks for, exactly once for each message and
@@ -86,13 +90,21 @@ class Apply {
   Result<void> set_hidden(const Mention& mention, const std::string& key, Time seen_at, bool hidden,
                           const RuleSet& rules);
   Result<void> author_wide(const Mention& mention, Time seen_at, const RuleSet& rules);
+  Result<void> erase_author(const AuthorKey& author, Time asked_at);
+  void erase_message(const std::string& key, Time asked_at, Erasure& erasure);
+  void leave_queues(const std::string& key, const LedgerRecord& old, Time asked_at,
+                    Erasure& erasure);
+  Result<bool> is_erased(const Mention& mention, const std::string& key, Time seen_at);
+  void note_again(const Mention& mention, const std::string& key);
+  void note_erasures(std::span<const CounterBatch::Change> counters,
+                     std::span<const Ledger::Change> rows, StoreBatch& state);
   Result<void> change_visibility(const std::string& key, const LedgerRecord& old,
                                  const LedgerRecord& record, Time seen_at, const RuleSet& rules);
   void replace(const std::string& key, const LedgerRecord* old, LedgerRecord record);
   void emit_tagged(const std::string& key, const Mention& mention, const LedgerRecord& record);
   void emit_conversation(const std::string& key, const Mention& mention, const LedgerRecord* old,
                          const LedgerRecord& record, Time seen_at, const RuleSet& rules);
-  void emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at);
+  void emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at, bool erased);
   Result<std::optional<std::string>> tagged_value(const std::string& key) const;
   void keep_tagged(const Record& record, StoreBatch& batch) const;
   void output(Topic topic, std::string key, std::optional<std::string> value);
@@ -107,6 +119,9 @@ class Apply {
   CounterBatch counters_;
   Time stream_time_{};
   bool stream_moved_ = false;
+  Time erased_until_{};                    // no author's erasure reaches further
+  std::map<AuthorKey, Erasure> erasures_;  // of this batch
+  std::uint64_t next_erasure_ = 0;
   std::vector<Record> outputs_;
   std::map<std::string, std::size_t> tagged_in_batch_;  // key -> index into outputs_
   ApplyCounts counts_;

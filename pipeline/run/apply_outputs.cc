@@ -46,7 +46,7 @@ void Apply::emit_conversation(const std::string& key, const Mention& mention,
   const bool shows = shows_in_conversation(record);
   if (old != nullptr && shows_in_conversation(*old) &&
       (!shows || old->conversation != record.conversation)) {
-    emit_withdraw(key, *old, seen_at);
+    emit_withdraw(key, *old, seen_at, false);
   }
   if (!shows) return;
   ConversationRecord event;
@@ -77,12 +77,15 @@ void Apply::emit_conversation(const std::string& key, const Mention& mention,
   output(Topic::Conversations, record.conversation, std::move(value));
 }
 
-void Apply::emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at) {
-  if (!shows_in_conversation(old)) return;
+// Of an erased author also where nothing shows: what was hidden may have left its key behind.
+void Apply::emit_withdraw(const std::string& key, const LedgerRecord& old, Time seen_at,
+                          bool erased) {
+  if (!shows_in_conversation(old) && !(erased && (old.queued() || old.reply))) return;
   ConversationRecord event;
   event.type = ConversationRecord::Type::Withdraw;
   event.conversation = old.conversation;
   event.seen_at = seen_at;
+  event.erased = erased;
   event.message.key = key;
   std::string value;
   append_json(value, event);
@@ -92,7 +95,11 @@ void Apply::emit_withdraw(const std::string& key, const LedgerRecord& old, Time 
 Result<std::optional<std::string>> Apply::tagged_value(const std::string& key) const {
   const auto it = tagged_in_batch_.find(key);
   if (it != tagged_in_batch_.end()) return outputs_[it->second].value;
-  return stored_tagged(store_, key);
+  auto stored = stored_tagged(store_, key);
+  if (stored && *stored && expiry() && options_.texts.expired(key, **stored, *expiry())) {
+    return std::nullopt;
+  }
+  return stored;
 }
 
 void Apply::keep_tagged(const Record& record, StoreBatch& batch) const {

@@ -98,6 +98,7 @@ struct Ingest::Impl {
   RuleCostBoard* costs;
 
   std::function<std::optional<Error>()> refusal;
+  std::function<void(const Mention&)> erasure_logged;
 
   std::mutex clock_mutex;
   RecordClock clock;                                               // guarded by clock_mutex
@@ -246,6 +247,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
   std::vector<Record> records;
   records.reserve(items.size() + 1);
   std::map<std::string, std::size_t> networks;
+  std::vector<Mention> erasures;
   std::unique_ptr<Impl::Matchers> matchers =
       options.keep_matched ? impl_->borrow_matchers() : nullptr;
   std::optional<Time> last_input;
@@ -277,6 +279,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
       continue;
     }
     ++networks[mention.network];
+    if (mention.op == Op::EraseAuthor && impl_->erasure_logged) erasures.push_back(mention);
     const std::size_t first = records.size();
     impl_->log_mention(std::move(mention), records);
     if (records[first].value->size() > kMaxMentionBytes) {
@@ -304,6 +307,7 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
     auto appended = impl_->log.append(std::move(records));
     if (!appended) return std::unexpected(std::move(appended.error()));
   }
+  for (const Mention& erasure : erasures) impl_->erasure_logged(erasure);
   const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(impl_->clock_mutex);
@@ -330,6 +334,10 @@ Result<Ingest::Outcome> Ingest::accept(std::string_view connector, std::vector<I
 
 void Ingest::guard(std::function<std::optional<Error>()> refusal) {
   impl_->refusal = std::move(refusal);
+}
+
+void Ingest::on_erasure(std::function<void(const Mention&)> told) {
+  impl_->erasure_logged = std::move(told);
 }
 
 void Ingest::announce(std::string_view connector) {

@@ -39,6 +39,8 @@ class Ingest {
   // time. `costs` is told what the rules cost here; null: nobody is.
   Ingest(EventLog& log, const RulesSource* rules, RecordClock record_clock,
          prometheus::Registry& registry, RuleCostBoard* costs = nullptr);
+  // `told` hears of each erasure once it is durable. Before anything is accepted.
+  void on_erasure(std::function<void(const Mention&)> told);
   ~Ingest();
 
   // Asked before anything is taken in, and before a tick: an error refuses it. Set before the first

@@ -182,6 +182,7 @@ Result<ReplaySummary> run_replay(ReplayRun run) {
   Ingest ingest(**log, nullptr, RecordClock{}, registry);
   WorkerOptions worker_options;
   worker_options.keep = run.keep;
+  worker_options.texts = run.texts;
   Worker worker(**log, **store, keys, [&] { return run.rules; }, registry, worker_options);
   auto started = worker.start();
   if (!started) return std::unexpected(std::move(started.error()));

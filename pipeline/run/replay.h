@@ -13,6 +13,7 @@
 #include "pipeline/alerts/surge.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
+#include "pipeline/log/text_retention.h"
 #include "rules/rule_set.h"
 #include "state/count_dump.h"
 
@@ -27,6 +28,7 @@ struct ReplayRun {
   bool keep = false;  // nothing expires
   bool detect_lang = true;
   SurgeOptions surge;
+  TextRetention texts;
   // Told now and then how many records were read.
   std::function<void(std::uint64_t)> progress;
   // Asked before each batch; true ends the run with Closed.

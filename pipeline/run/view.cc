@@ -359,6 +359,7 @@ Feed& View::alert_feed() {
 Result<std::optional<std::string>> View::tagged(std::string_view key) const {
   auto value = stored_tagged(impl_->store, key);
   if (!value || !*value) return value;
+  if (impl_->options.texts.expired(key, **value, as_of())) return std::nullopt;
   // Written by tagged_json, where the flag ends the object.
   if ((*value)->ends_with(R"("hidden":true})")) return std::nullopt;
   return value;

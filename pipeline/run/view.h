@@ -13,6 +13,7 @@
 #include "pipeline/alerts/alert_book.h"
 #include "pipeline/core/clock.h"
 #include "pipeline/log/event_log.h"
+#include "pipeline/log/text_retention.h"
 #include "state/author_sets.h"
 #include "state/counters.h"
 #include "state/feed.h"
@@ -29,6 +30,8 @@ struct ViewOptions {
   std::size_t feed_capacity = 10'000;
   // The workers' state is not in this store: `tagged` and `counters` are folded too.
   bool fold_state = false;
+  // Texts that are past it are not shown.
+  TextRetention texts{};
   // For latencies; empty: none are measured.
   Clock clock;
   // Told of every action once it is folded and committed, from the folding thread. May be empty.

@@ -158,6 +158,7 @@ Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
   ApplyOptions apply_options;
   apply_options.keep = options.keep;
   apply_options.log_is_remote = options.log_is_remote;
+  apply_options.texts = options.texts;
   fresh.apply = std::make_unique<Apply>(number, store, authors, keys, log, apply_options);
   auto loaded = fresh.apply->load();
   if (!loaded) return std::unexpected(std::move(loaded.error()));

@@ -24,6 +24,7 @@ struct WorkerOptions {
   std::size_t max_batch = 2000;    // records a commit
   bool keep = false;               // see ApplyOptions
   bool log_is_remote = false;      // see ApplyOptions
+  TextRetention texts{};           // see ApplyOptions
   RuleCostBoard* costs = nullptr;  // is told what the rules cost; null: nobody is
 };
 

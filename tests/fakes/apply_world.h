@@ -50,6 +50,46 @@ struct Recount {
   std::map<std::string, std::string> author_sets;
 };
 
+// What there would be if every message of the ledger were booked anew: done beside the partition
+// that is in use, once.
+inline Recount recount_ledger(Store& store) {
+  const auto must = [](const auto& result) {
+    if (!result) ADD_FAILURE() << result.error().message;
+  };
+  constexpr Partition kBeside{1};
+  CounterBatch counters(store, kBeside);
+  Authors authors(store);
+  must(store.scan(Space::Ledger, "", "", [&](std::string_view key, std::string_view value) {
+    if (key[3] == 'm') {
+      const auto record = decode_ledger(value);
+      must(record);
+      book(kBeside, *record, 1, std::nullopt, counters, authors);
+    } else if (key[3] == 'u') {
+      ByteReader row(value);
+      row.fixed<std::int64_t>();
+      book_unmatched("x", Kind::Post, row.fixed<Minute>(), 1, std::nullopt, counters);
+    }
+    return true;
+  }));
+  Recount out;
+  StoreBatch unwritten;
+  const auto changes = counters.flush(unwritten);
+  must(changes);
+  for (const CounterBatch::Change& change : *changes) {
+    if (change.granularity != Granularity::Hour) continue;
+    for (std::size_t i = 0; i < kMeasures; ++i) {
+      if (change.value[i] == 0) continue;
+      out.hours[{change.series.dimension, id_text(change.series), static_cast<Measure>(i),
+                 change.bucket}] = change.value[i];
+    }
+  }
+  StoreBatch batch;
+  must(authors.flush_sets(batch));
+  must(store.write(batch, Durability::Buffered));
+  out.author_sets = author_sets(store, kBeside);
+  return out;
+}
+
 // Apply over a real log and store with the rules of acme, one partition.
 class ApplyWorld {
  public:
@@ -105,42 +145,7 @@ class ApplyWorld {
   }
   Store& store() { return log_.store(); }
 
-  // What there would be if every message of the ledger were booked anew: done beside the partition
-  // that is in use, once.
-  Recount recount() {
-    constexpr Partition kBeside{1};
-    CounterBatch counters(store(), kBeside);
-    Authors authors(store());
-    must(store().scan(Space::Ledger, "", "", [&](std::string_view key, std::string_view value) {
-      if (key[3] == 'm') {
-        const auto record = decode_ledger(value);
-        must(record);
-        book(kBeside, *record, 1, std::nullopt, counters, authors);
-      } else {
-        ByteReader row(value);
-        row.fixed<std::int64_t>();
-        book_unmatched("x", Kind::Post, row.fixed<Minute>(), 1, std::nullopt, counters);
-      }
-      return true;
-    }));
-    Recount out;
-    StoreBatch unwritten;
-    const auto changes = counters.flush(unwritten);
-    must(changes);
-    for (const CounterBatch::Change& change : *changes) {
-      if (change.granularity != Granularity::Hour) continue;
-      for (std::size_t i = 0; i < kMeasures; ++i) {
-        if (change.value[i] == 0) continue;
-        out.hours[{change.series.dimension, id_text(change.series), static_cast<Measure>(i),
-                   change.bucket}] = change.value[i];
-      }
-    }
-    StoreBatch batch;
-    must(authors.flush_sets(batch));
-    must(store().write(batch, Durability::Buffered));
-    out.author_sets = author_sets(store(), kBeside);
-    return out;
-  }
+  Recount recount() { return recount_ledger(store()); }
 
  private:
   template <class T>

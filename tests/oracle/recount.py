@@ -123,6 +123,7 @@ class Recount:
         self.pending_hides = {}   # key -> until
         self.hidden_authors = set()
         self.known_authors = set()
+        self.erased_authors = {}  # author -> what was received before is erased
         self.by_author = collections.defaultdict(set)
         self.stream_time = None
         self.last_verdict = None
@@ -146,7 +147,7 @@ class Recount:
             return
         self.ops[op] += 1
         if op in AUTHOR_OPS:
-            self.author_wide(op, (mention["network"], mention["author"]["id"]))
+            self.author_wide(op, (mention["network"], mention["author"]["id"]), seen)
             return
         key = (mention["network"], mention["id"])
         until = self.tombstones.get(key)
@@ -191,13 +192,14 @@ class Recount:
         else:
             self.pending_hides.pop(key, None)
 
-    def author_wide(self, op, author):
+    def author_wide(self, op, author, seen):
         if op == "erase_author":
             for key in self.by_author.pop(author, ()):
                 if key in self.records:
                     self.unbook(self.records.pop(key))
                     self.tombstones[key] = self.stream_time + TOMBSTONE
             self.known_authors.discard(author)
+            self.erased_authors[author] = max(self.erased_authors.get(author, 0), seen)
             return
         hidden = op == "hide_author"
         (self.hidden_authors.add if hidden else self.hidden_authors.discard)(author)
@@ -216,6 +218,10 @@ class Recount:
                                             and op == "update"):
                 self.judge(record, key, mention, seen)
                 record.version, record.content = version, content
+        elif seen < self.erased_authors.get((mention["network"], mention["author"]["id"]), 0):
+            # Received before its author was erased, and told later.
+            self.tombstones[key] = self.stream_time + TOMBSTONE
+            return
         else:
             record = self.records[key] = Record(mention["network"])
             record.version, record.content = version, content

@@ -1,5 +1,7 @@
 #include "state/authors.h"
 
+#include <algorithm>
+#include <chrono>
 #include <random>
 #include <set>
 
@@ -231,6 +233,56 @@ TEST(AuthorsOfAnHour, StayBoundedAndTellNoMoreNames) {
   ASSERT_TRUE(more);
   ASSERT_EQ(more->size(), 1U);
   EXPECT_FALSE((*more)[0].names_changed);
+}
+
+TEST(AuthorsOfAnHour, AnErasedAuthorIsNamedByNoSketch) {
+  ScratchStore store;
+  Authors authors(*store);
+  const Series theme{Dimension::Theme, "t"};
+  for (int i = 0; i < 400; ++i) {
+    authors.count(Partition{0}, theme, 5,
+                  author(static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8)), 1);
+  }
+  write(*store, authors);
+  const std::string key = author_set_key(Partition{0}, theme, 5);
+  const AuthorSet before = *AuthorSet::decode(**store->get(Space::Authors, key));
+  ASSERT_EQ(before.named()[0], 0U);
+
+  const auto stood = authors.erase(Partition{0}, author(0), Time{std::chrono::hours{1}});
+  ASSERT_TRUE(stood);
+  StoreBatch batch;
+  const auto changes = authors.flush_sets(batch);
+  ASSERT_TRUE(changes);
+  authors.flush_rows(batch);
+  ASSERT_TRUE(store->write(batch, Durability::Buffered));
+
+  EXPECT_NE(std::ranges::find(*stood, key), stood->end());
+  ASSERT_EQ(changes->size(), 1U);
+  EXPECT_TRUE((*changes)[0].names_changed);
+  EXPECT_EQ((*changes)[0].authors.size(), Cut::kAuthors - 1);
+  const AuthorSet after = *AuthorSet::decode(**store->get(Space::Authors, key));
+  EXPECT_NE(after.named()[0], 0U);
+  EXPECT_EQ(after.size(), before.size());
+}
+
+TEST(Authors, AnErasureForgetsWhenTheAuthorWasFirstSeenAndNothingLater) {
+  ScratchStore store;
+  Authors authors(*store);
+  const Time asked_at{std::chrono::hours{10}};
+  authors.saw(author(1), asked_at);
+  authors.saw(author(2), asked_at + std::chrono::seconds{1});
+  write(*store, authors);
+
+  ASSERT_TRUE(authors.erase(Partition{0}, author(1), asked_at));
+  ASSERT_TRUE(authors.erase(Partition{0}, author(2), asked_at));
+  write(*store, authors);
+
+  EXPECT_TRUE(*authors.is_new(author(1)));
+  EXPECT_FALSE(*authors.is_new(author(2)));
+  EXPECT_EQ(*authors.erased_at(Partition{0}, author(1)), asked_at);
+  EXPECT_EQ(*Authors(*store).erased_at(Partition{0}, author(1)), asked_at);
+  EXPECT_FALSE(*authors.erased_at(Partition{1}, author(1)));
+  EXPECT_EQ(*Authors(*store).erased_until(Partition{0}), asked_at);
 }
 
 }  // namespace

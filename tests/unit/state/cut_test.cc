@@ -102,5 +102,19 @@ TEST(CutJoiner, KeepsPartitionsApartAndForgetsWhatNeverEnded) {
   EXPECT_FALSE(joiner.waits());
 }
 
+TEST(Cut, IsTheSameWithoutAnErasedAuthor) {
+  Cut cut;
+  cut.values.push_back({{Dimension::Theme, "0000000000000007"}, Granularity::Hour, 7, 12});
+  cut.authors.push_back({{Dimension::Theme, "0000000000000007"}, 5, {1, 7, 9}});
+  const std::string json = cut_records(cut)[0].json;
+
+  const auto without = cut_without(json, 7);
+
+  ASSERT_TRUE(without);
+  cut.authors[0].authors = {1, 9};
+  EXPECT_EQ(*without, cut_records(cut)[0].json);
+  EXPECT_FALSE(cut_without(*without, 7));
+}
+
 }  // namespace
 }  // namespace vigie

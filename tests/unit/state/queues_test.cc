@@ -38,6 +38,7 @@ struct Message {
   std::int64_t sla = 0;
   std::string handle = "fan";
   bool withdraw = false;
+  bool erased = false;
 };
 
 class QueuesTest : public testing::Test {
@@ -48,6 +49,7 @@ class QueuesTest : public testing::Test {
   void fold(const Message& message) {
     ConversationRecord record;
     if (message.withdraw) record.type = ConversationRecord::Type::Withdraw;
+    record.erased = message.erased;
     record.conversation = message.conversation;
     record.seen_at = kStart + (message.seen < minutes{0} ? message.at : message.seen);
     record.message.key = message.key;
@@ -303,6 +305,35 @@ TEST_F(QueuesTest, ReopenedFromTheStoreEqualsTheFold) {
       EXPECT_TRUE(same(folded.items[i], read.items[i])) << folded.items[i].id;
     }
   }
+}
+
+TEST_F(QueuesTest, AnItemOfAnErasedAuthorAloneIsNoMore) {
+  fold({.key = "x/1", .at = minutes{0}});
+  fold({.key = "x/1", .withdraw = true});
+  ASSERT_TRUE(queues_->item("x/1"));
+
+  fold({.key = "x/1", .withdraw = true, .erased = true});
+
+  EXPECT_FALSE(queues_->item("x/1"));
+  EXPECT_FALSE(*store_->get(Space::Queues, queues_key("x/1")));
+}
+
+TEST_F(QueuesTest, AnErasedMessageIsNotNamedWhereItWasOmittedEither) {
+  for (int i = 0; i < 1010; ++i) fold({.key = fmt::format("x/m{}", i), .at = minutes{i}});
+  const auto item = queues_->item("x/1");
+  ASSERT_EQ(item->omitted, 10U);
+  ASSERT_TRUE((**store_->get(Space::Queues, queues_key("x/1"))).contains("\x05x/m10"));
+
+  for (int i = 0; i < 11; ++i) {
+    fold({.key = fmt::format("x/m{}", i), .withdraw = true, .erased = true});
+  }
+
+  const auto stored = store_->get(Space::Queues, queues_key("x/1"));
+  ASSERT_TRUE(stored && *stored);
+  // Keys stand behind their lengths.
+  EXPECT_FALSE((*stored)->contains("\x04x/m0"));
+  EXPECT_FALSE((*stored)->contains("\x05x/m10"));
+  EXPECT_EQ(queues_->item("x/1")->messages.size(), 999U);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "state/store.h"
 
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -332,6 +334,48 @@ TEST(Store, IsVerifiedByAReaderBesideItsOwner) {
 
   ASSERT_TRUE(reader) << reader.error().message;
   EXPECT_TRUE((*reader)->verify());
+}
+
+// Every file of a store, one after the other.
+std::string bytes_of(const std::filesystem::path& directory) {
+  std::string out;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    std::ifstream stream(entry.path(), std::ios::binary);
+    out.append(std::istreambuf_iterator<char>(stream), {});
+  }
+  return out;
+}
+
+TEST(Store, AfterScouringNoFileHoldsWhatWasDeletedOrOverwritten) {
+  ScratchDirectory directory;
+  StoreOptions options;
+  options.compress = false;
+  auto store = Store::open(directory.path(), options);
+  ASSERT_TRUE(store);
+  const auto put = [&](std::string_view key, std::string_view value) {
+    StoreBatch batch;
+    batch.put(Space::Ledger, key, value);
+    ASSERT_TRUE((*store)->write(batch, Durability::Buffered));
+  };
+  for (int i = 0; i < 1000; ++i) put("\x01key" + std::to_string(i), "value");
+  put("\x01secretkey", "secretvalue");
+  put("\x01kept", "oldvalue");
+  ASSERT_TRUE((*store)->scour({}));
+  ASSERT_TRUE(bytes_of(directory.path()).contains("secretkey"));
+  put("\x01kept", "newvalue");
+  StoreBatch erased;
+  erased.erase(Space::Ledger, "\x01secretkey");
+  ASSERT_TRUE((*store)->write(erased, Durability::Synced));
+
+  ASSERT_TRUE((*store)->scour({{Space::Ledger, "\x01secretkey", "\x01secretkey"},
+                               {Space::Ledger, "\x01kept", "\x01kept"}}));
+
+  const std::string bytes = bytes_of(directory.path());
+  EXPECT_FALSE(bytes.contains("secretkey"));
+  EXPECT_FALSE(bytes.contains("secretvalue"));
+  EXPECT_FALSE(bytes.contains("oldvalue"));
+  EXPECT_TRUE(bytes.contains("newvalue"));
+  EXPECT_EQ(**(*store)->get(Space::Ledger, "\x01key7"), "value");
 }
 
 }  // namespace

@@ -152,6 +152,8 @@ class ApiTest : public testing::Test {
                     .read = read_,
                     .accept = accept_,
                     .act = act_,
+                    .erase_author = erase_author_,
+                    .erasure = erasure_,
                     .rules = [this] { return rules_; },
                     .explainer = [this] { return explainer_; },
                     .readiness =
@@ -249,6 +251,8 @@ class ApiTest : public testing::Test {
     if (!folded) return std::unexpected(folded.error());
     return ActionDone{offset_ - 1, folded->outcome};
   };
+  std::function<Result<std::string>(const std::string&, const std::string&)> erase_author_;
+  std::function<Result<std::optional<std::string>>(std::string_view)> erasure_;
   std::shared_ptr<const RuleSet> rules_;
   std::shared_ptr<const Explainer> explainer_;
   std::mutex mutex_;

@@ -351,5 +351,35 @@ TEST(ConfigReference, ShowsNoKeyThatDoesNotExist) {
   EXPECT_FALSE(config->log.kafka.properties.empty());
 }
 
+TEST(ConfigRetention, IsByNetworkAndShorterForYouTube) {
+  const auto plain = parse_rest("");
+  ASSERT_TRUE(plain) << plain.error().message;
+  EXPECT_EQ(plain->retention.of("x"), std::chrono::days{35});
+  EXPECT_EQ(plain->retention.of("youtube"), std::chrono::days{30});
+
+  const auto written = parse_rest("retention: {default: 20d, youtube: 7d, bluesky: 35d}\n");
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_EQ(written->retention.of("x"), std::chrono::days{20});
+  EXPECT_EQ(written->retention.of("youtube"), std::chrono::days{7});
+  EXPECT_EQ(written->retention.of("bluesky"), std::chrono::days{35});
+}
+
+TEST(ConfigRetention, SaysWhatIsWrongAndWhere) {
+  EXPECT_EQ(error_of(parse_rest("retention:\n  YouTube: 7d\n  x: 36d\n  y: 90m\n  z: 10081m\n")),
+            "etc/vigie.yaml:3:3: retention.YouTube: expected \"default\" or the name of a network "
+            "such as \"youtube\"\n"
+            "etc/vigie.yaml:4:6: retention.x: expected a duration from 7d to 35d, such as 90s, 15m "
+            "or 72h, found \"36d\"\n"
+            "etc/vigie.yaml:5:6: retention.y: expected a duration from 7d to 35d, such as 90s, 15m "
+            "or 72h, found \"90m\"\n"
+            "etc/vigie.yaml:6:6: retention.z: expected whole hours");
+  EXPECT_EQ(error_of(parse_rest("retention: [x]\n")),
+            "etc/vigie.yaml:2:12: retention: expected a map of networks and durations, such as "
+            "youtube: 30d");
+  EXPECT_EQ(error_of(parse_rest("log: {retention: 200h}\nretention: {x: 7d}\n")),
+            "etc/vigie.yaml:3:12: retention: a text would be kept longer by log.retention: 200 h "
+            "there, 168 h here");
+}
+
 }  // namespace
 }  // namespace vigie

@@ -196,5 +196,45 @@ TEST_F(Trimming, AnExtentOfATopicThatDoesNotExistIsSaidAndNotTrimmed) {
   EXPECT_EQ(opened.error().code, Code::Corrupt);
 }
 
+// Drops the records of a key, and says whether all of them could go.
+bool forget(EmbeddedLog& log, Topic topic, std::string_view gone) {
+  const auto forgotten =
+      log.forget(topic, Partition{0}, [&](std::string_view key, std::optional<std::string_view>) {
+        return EmbeddedLog::Verdict{.drop = key == gone};
+      });
+  if (!forgotten) ADD_FAILURE() << forgotten.error().message;
+  return forgotten && forgotten->complete;
+}
+
+TEST_F(Trimming, ARecordThatIsErasedLeavesAHoleThatReadersPass) {
+  open();
+  for (const char* key : {"x/1", "x/2", "x/3"}) write(Topic::Conversations, key);
+  const auto view = reader(Topic::Conversations, "view");
+  ASSERT_EQ(read(*view).size(), 3U);
+
+  EXPECT_TRUE(forget(*log_, Topic::Conversations, "x/1"));
+  EXPECT_TRUE(forget(*log_, Topic::Conversations, "x/3"));
+
+  const auto other = reader(Topic::Conversations, "other");
+  EXPECT_EQ(read(*other), std::vector<std::string>{"x/2"});
+  EXPECT_EQ(read(*other), std::vector<std::string>{});
+  // The last record is a hole, and nothing is left to be read all the same.
+  EXPECT_EQ(other->position(Partition{0}), (std::pair<Offset, Offset>{3, 3}));
+  write(Topic::Conversations, "x/4");
+  EXPECT_EQ(read(*other), std::vector<std::string>{"x/4"});
+}
+
+TEST_F(Trimming, ARecordThatSomebodyHasNotReadIsNotErasedYet) {
+  open();
+  write(Topic::Mentions, "x/1");
+  EXPECT_FALSE(forget(*log_, Topic::Mentions, "x/1"));
+  const auto worker = reader(Topic::Mentions, "worker");
+  ASSERT_EQ(read(*worker), std::vector<std::string>{"x/1"});
+
+  EXPECT_TRUE(forget(*log_, Topic::Mentions, "x/1"));
+
+  EXPECT_EQ(read(*reader(Topic::Mentions, "other")), std::vector<std::string>{});
+}
+
 }  // namespace
 }  // namespace vigie

@@ -270,9 +270,94 @@ TEST(Apply, ErasesAllOfAnAuthorAndNothingOfOthers) {
   EXPECT_EQ(world.tagged("x/1"), "");
   EXPECT_EQ(world.tagged("x/2"), "");
   EXPECT_NE(world.tagged("x/3"), "");
-  ASSERT_EQ(world.outputs(Topic::Authors).size(), 1U);
-  EXPECT_FALSE(world.outputs(Topic::Authors)[0].value);
+  const std::vector<Record> authors = world.outputs(Topic::Authors);
+  ASSERT_EQ(authors.size(), 2U);
+  EXPECT_FALSE(authors[0].value);
+  EXPECT_TRUE(authors[1].key.starts_with("erased/")) << authors[1].key;
+  EXPECT_TRUE(authors[1].value->contains(R"("messages":2,"mentions":2)")) << *authors[1].value;
   EXPECT_EQ(world.outputs(Topic::Conversations).size(), 2U);
+}
+
+TEST(Apply, AnErasedMessageThatComesAgainIsIgnored) {
+  ApplyWorld world;
+  world.give(acme_mention("1", "acme", kNow));
+  world.give(acme_author_op(Op::EraseAuthor, "7", kNow));
+
+  world.give(acme_mention("1", "acme", kNow + minutes{5}));
+
+  EXPECT_EQ(world.everything(), 0);
+  EXPECT_EQ(world.tagged("x/1"), "");
+  EXPECT_EQ(world.counts().ignored, 1U);
+}
+
+TEST(Apply, WhatAnErasedAuthorWritesAfterwardsIsNew) {
+  ApplyWorld world;
+  world.give(acme_mention("1", "acme", kNow));
+  world.give(acme_author_op(Op::EraseAuthor, "7", kNow));
+
+  world.give(acme_mention("2", "acme", kNow + minutes{5}));
+
+  EXPECT_EQ(world.everything(), 1);
+  ASSERT_EQ(world.outputs(Topic::Authors).size(), 1U);
+}
+
+TEST(Apply, WhatWasReceivedBeforeTheErasureAndComesLaterStaysErased) {
+  ApplyWorld world;
+  world.give(acme_author_op(Op::EraseAuthor, "7", kNow));
+
+  world.give({acme_mention("1", "acme", kNow - minutes{5}),
+              by(acme_mention("2", "acme", kNow - minutes{5}), "8")});
+
+  EXPECT_EQ(world.everything(), 1);
+  EXPECT_EQ(world.tagged("x/1"), "");
+}
+
+TEST(Apply, ErasesTheTombstoneOfADeletedMessage) {
+  ApplyWorld world;
+  world.give(acme_mention("1", "acme", kNow));
+  world.give(acme_op(Op::Delete, "1", kNow));
+  world.give(acme_author_op(Op::EraseAuthor, "7", kNow));
+
+  int named = 0;
+  ASSERT_TRUE(
+      world.store().scan(Space::Ledger, "", "", [&](std::string_view key, std::string_view) {
+        named += key.contains("x/1") ? 1 : 0;
+        return true;
+      }));
+
+  EXPECT_EQ(named, 0);
+  world.give(acme_mention("1", "acme", kNow));
+  EXPECT_EQ(world.everything(), 0);
+}
+
+TEST(Apply, AHiddenAuthorStaysHiddenWhenErased) {
+  ApplyWorld world;
+  world.give(acme_author_op(Op::HideAuthor, "7", kNow));
+  world.give(acme_author_op(Op::EraseAuthor, "7", kNow));
+
+  world.give(acme_mention("2", "acme", kNow + minutes{5}));
+  EXPECT_EQ(world.everything(), 0);
+
+  world.give(acme_author_op(Op::UnhideAuthor, "7", kNow + minutes{6}));
+  EXPECT_EQ(world.everything(), 1);
+}
+
+TEST(Apply, ATextPastItsKeepingDoesNotComeBackWithItsAuthor) {
+  ApplyWorld world;
+  Mention mention = acme_mention("1", "acme is late", kNow);
+  mention.network = "youtube";
+  world.give(mention);
+  Mention hide = acme_author_op(Op::HideAuthor, "7", kNow + hours{24});
+  hide.network = "youtube";
+  world.give(hide);
+  hide.op = Op::UnhideAuthor;
+  hide.seen_at = kNow + hours{24 * 30};
+
+  world.give(hide);
+
+  EXPECT_EQ(world.everything(), 1);
+  EXPECT_TRUE(world.outputs(Topic::Tagged).empty());
+  EXPECT_TRUE(world.outputs(Topic::QueueSocial).empty());
 }
 
 TEST(Apply, WhatIs35DaysLateIsRoutedAndInNoBucket) {

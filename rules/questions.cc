@@ -142,8 +142,7 @@ class QuestionScan {
     for (std::size_t i = 0; i < words_.size(); ++i) {
       const Word& word = words_[i];
       if (signs_until(text_.data() + word.begin)) return true;
-      if (at_sentence_start_ && !quoted() && interrogatives_ != nullptr && starts_question(i))
-        return true;
+      if (at_sentence_start_ && interrogatives_ != nullptr && starts_question(i)) return true;
       at_sentence_start_ = false;
       at_ = text_.data() + word.end;
     }

@@ -418,6 +418,12 @@ TEST(Questions, StartWithAnInterrogativeOfTheLanguage) {
   EXPECT_FALSE(asks("Wherever I go", "en"));
 }
 
+TEST(Questions, StartWithAnInterrogativeThatIsQuotedToo) {
+  EXPECT_TRUE(asks("\"How do we help them\" is today's talk", "en"));
+  EXPECT_TRUE(asks("They wrote. “Where is my order”", "en"));
+  EXPECT_FALSE(asks("they said \"where is my order\"", "en"));
+}
+
 TEST(Questions, StartWithAnInterrogativeThatStaysInItsSentence) {
   EXPECT_TRUE(asks("do you ship to Lyon", "en"));
   EXPECT_TRUE(asks("do, you ship to Lyon", "en"));

@@ -1,6 +1,8 @@
 """The same input gives the same bytes, and its counts are those of an independent recount."""
 import argparse
+import datetime
 import filecmp
+import json
 import os
 import random
 import subprocess
@@ -9,25 +11,47 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from service import Estimate, RULES, SAMPLES, counters, equal, recount, scratch
 
+BROAD_RULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "broad_rules.yaml")
 FILES = ["tagged", "queue.social", "queue.community", "alerts", "deadletter", "counters", "items"]
 
 
-def replay(vigie, source, out, *options):
-    subprocess.run([vigie, "replay", "--rules", RULES, "--input", source, "--out", out, *options],
+def replay(vigie, source, out, *options, rules=RULES):
+    subprocess.run([vigie, "replay", "--rules", rules, "--input", source, "--out", out, *options],
                    check=True, capture_output=True)
     with open(os.path.join(out, "counters.ndjson"), encoding="utf-8") as lines:
         return counters(lines)
 
 
-def check(vigie, what, source, directory, *options):
-    first = replay(vigie, source, os.path.join(directory, "a"), *options)
-    replay(vigie, source, os.path.join(directory, "b"), *options)
+def check(vigie, what, source, directory, *options, rules=RULES):
+    first = replay(vigie, source, os.path.join(directory, "a"), *options, rules=rules)
+    replay(vigie, source, os.path.join(directory, "b"), *options, rules=rules)
     for name in FILES:
         pair = [os.path.join(directory, run, name + ".ndjson") for run in "ab"]
         assert filecmp.cmp(*pair, shallow=False), f"{what}: {name} differs between two runs"
     print(f"ok   {what}: the same bytes twice")
-    equal(what, first, counters(recount("--input", source, *options)))
+    equal(what, first, counters(recount("--input", source, *options, rules=rules)))
     return first
+
+
+def upset_mentions(source, out, seed):
+    """Mentions in another order within ten minutes, one in ten twice, one in twenty deleted."""
+    chance = random.Random(seed)
+    late = datetime.timedelta(minutes=10)
+    placed = []
+    with open(source, encoding="utf-8") as lines:
+        for line in lines:
+            mention = json.loads(line)
+            at = datetime.datetime.fromisoformat(
+                (mention.get("seen_at") or mention["created_at"]).replace("Z", "+00:00"))
+            first = at + chance.random() * late
+            placed.append((first, line))
+            if chance.random() < 0.1:
+                placed.append((at + chance.random() * late, line))
+            if chance.random() < 0.05:
+                delete = {"network": mention["network"], "id": mention["id"], "op": "delete"}
+                placed.append((first + chance.random() * late, json.dumps(delete) + "\n"))
+    with open(out, "w", encoding="utf-8") as file:
+        file.writelines(line for _, line in sorted(placed))
 
 
 def main():
@@ -65,6 +89,12 @@ def main():
         real = os.path.join(SAMPLES, "mentions.ndjson")
         if os.path.exists(real):
             check(vigie, "real mentions, nothing expires", real, directory, "--keep")
+            check(vigie, "real mentions, broad rules", real, directory, "--keep",
+                  rules=BROAD_RULES)
+            upset = os.path.join(directory, "upset.ndjson")
+            upset_mentions(real, upset, seed)
+            check(vigie, f"real mentions, shuffled, repeated and deleted (seed {seed})", upset,
+                  directory, "--keep", rules=BROAD_RULES)
         else:
             print("skipped: real mentions: no samples")
 

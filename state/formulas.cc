@@ -7,7 +7,7 @@
 namespace vigie {
 namespace {
 
-constexpr std::array<Formula, 8> kFormulas = {{
+constexpr std::array<Formula, 11> kFormulas = {{
     {"share_of_voice", 1, "mentions (or authors) of one, over the sum of brand and competitors"},
     {"engagement_rate", 1, "(likes + replies + shares) / views"},
     {"engagement_per_mention", 1, "(likes + replies + shares) / (mentions + own)"},
@@ -18,6 +18,12 @@ constexpr std::array<Formula, 8> kFormulas = {{
     {"best_times", 1,
      "activity in an hour of the week, over that in any hour; activity = mentions + own + likes + "
      "replies + shares + clicks, in the brand's time zone"},
+    {"reply_rate", 1, "items opened in the window that were answered, over all of them"},
+    {"response_time", 1,
+     "median and 90th percentile (nearest rank) of the time from what was owed to its answer"},
+    {"sla_attainment", 1,
+     "responses in time, over those in time, too late, and overdue; what is owed and not yet due "
+     "is told beside it"},
 }};
 
 }  // namespace

@@ -30,6 +30,9 @@ enum class FormulaId : std::uint8_t {
   Change,
   PlaceShare,
   BestTimes,
+  ReplyRate,
+  ResponseTime,
+  SlaAttainment,
 };
 const Formula& formula(FormulaId id);
 std::span<const Formula> formulas();

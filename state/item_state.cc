@@ -26,6 +26,7 @@ class Walk {
     item_.resolved_at.reset();
     item_.first_response_at.reset();
     item_.other_queue = false;
+    item_.responses.clear();
     item_.omitted = conversation.omitted.count;
   }
 
@@ -154,9 +155,13 @@ void Walk::pause(Time at) {
 
 void Walk::reply(Time at, const std::string& who) {
   item_.answered_by = who;
-  if (!item_.first_response_at) item_.first_response_at = at;
+  const bool first = !item_.first_response_at;
+  if (first) item_.first_response_at = at;
   // What is resolved stays so.
   if (item_.state != ItemState::Open) return;
+  if (owed_since_) {
+    item_.responses.push_back({first, *owed_since_, at, seconds{item_.sla_seconds}});
+  }
   item_.state = ItemState::Waiting;
   pause(at);
 }

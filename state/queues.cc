@@ -316,6 +316,13 @@ std::string Queues::queue_of(std::string_view id) const {
   return found == impl_->conversations.end() ? "" : found->second.item.queue;
 }
 
+void Queues::each(const std::function<void(const QueueItem&, const WorkHours&)>& visit) const {
+  const std::shared_lock lock(impl_->mutex);
+  for (const auto& [id, conversation] : impl_->conversations) {
+    if (conversation.is_item) visit(conversation.item, conversation.hours);
+  }
+}
+
 std::size_t Queues::open_items(std::string_view queue) const {
   const std::shared_lock lock(impl_->mutex);
   const auto of = impl_->lists.find(queue);

@@ -37,6 +37,15 @@ struct ItemClock {
 };
 std::string_view name(ItemClock::Kind kind);
 
+// A response that was given.
+struct ItemResponse {
+  bool first = false;
+  Time owed_since{};
+  Time at{};
+  std::chrono::seconds limit{0};  // by the SLA; zero: none
+  friend bool operator==(const ItemResponse&, const ItemResponse&) = default;
+};
+
 // What a person said with an action.
 struct ItemNote {
   Time at{};
@@ -65,7 +74,8 @@ struct QueueItem {
   std::string resolved_by;            // while it is resolved
   std::optional<Time> resolved_at;
   std::optional<Time> first_response_at;
-  std::vector<ItemClock> clocks;      // the response that is owed, then the resolution
+  std::vector<ItemClock> clocks;        // the response that is owed, then the resolution
+  std::vector<ItemResponse> responses;  // as far as its messages and actions are kept
   bool other_queue = false;           // a message was routed to the other queue and did not move it
   bool answered_by_other = false;     // somebody else replied while the holder held it
   bool late_message = false;          // came after the answer or resolution, stands before it
@@ -141,6 +151,10 @@ class Queues {
   std::optional<QueueItem> item(std::string_view id) const;
   // The queue an item is in; empty when there is no such item, or it has never been in one.
   std::string queue_of(std::string_view id) const;
+
+  // Each item, in no order, and the hours its clocks run by. What `visit` gets is valid during the
+  // call, during which nothing is folded; `messages` is empty.
+  void each(const std::function<void(const QueueItem&, const WorkHours&)>& visit) const;
 
   // Open items of a queue.
   std::size_t open_items(std::string_view queue) const;

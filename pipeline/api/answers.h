@@ -23,6 +23,8 @@ Response answer_share_of_voice(const Service& service, const Principal& who,
 Response answer_best_times(const Service& service, const Principal& who, const Request& request);
 Response answer_tag_report(const Service& service, const Principal& who, const Request& request);
 Response answer_place_report(const Service& service, const Principal& who, const Request& request);
+Response answer_response_report(const Service& service, const Principal& who,
+                                const Request& request);
 Response answer_formulas(const Service& service, const Principal& who, const Request& request);
 Response answer_mentions(const Service& service, const Principal& who, const Request& request);
 Response answer_erase_author(const Service& service, const Principal& who, const Request& request);

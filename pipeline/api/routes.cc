@@ -22,6 +22,7 @@ constexpr std::array kTopParams = {"by"sv,     "theme"sv, "campaign"sv, "measure
 constexpr std::array kVoiceParams = {"by"sv, "window"sv, "end"sv};
 constexpr std::array kTimesParams = {"dimension"sv, "id"sv, "window"sv, "end"sv, "limit"sv};
 constexpr std::array kReportParams = {"window"sv, "end"sv};
+constexpr std::array kResponseParams = {"queue"sv, "window"sv, "end"sv};
 constexpr std::array kPlaceParams = {"window"sv, "end"sv, "limit"sv};
 
 Feed& queue_feed(const ApiParts& parts, const Request& request) {
@@ -57,6 +58,8 @@ constexpr RouteEntry kRoutes[] = {
      answer_tag_report},
     {"place_report", "GET", "/api/v1/reports/places", Access::Read, RunsOn::Reader, kPlaceParams,
      answer_place_report},
+    {"response_report", "GET", "/api/v1/reports/responses", Access::Read, RunsOn::Reader,
+     kResponseParams, answer_response_report},
     {"formulas", "GET", "/api/v1/formulas", Access::Read, RunsOn::Reader, {}, answer_formulas},
     {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, {}, answer_rules},
     {"explain", "POST", "/api/v1/rules/explain", Access::Read, RunsOn::Reader, {}, answer_explain},

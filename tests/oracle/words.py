@@ -28,9 +28,13 @@ COUNTRY = ("(?:" + "|".join(
 LABEL = r"[A-Za-z0-9\u00c0-\u024f](?:[A-Za-z0-9\u00c0-\u024f-]*[A-Za-z0-9\u00c0-\u024f])?"
 HOST = rf"(?:{LABEL}\.)+[A-Za-z]{{2,}}"
 NO_MORE = r"(?![A-Za-z0-9@+-]|_+[A-Za-z0-9.-])"
-PATH = r"(?:[/?#][^\s<>\"\u3000\u3001\u3002「」]*)"
+# What twitter-text takes in paths and queries: its accents are those of Latin, and Cyrillic.
+IN_PATH = (r"[A-Za-z0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&?()\u0400-\u04ff\u00c0-\u00d6\u00d8-\u00f6"
+           r"\u00f8-\u00ff\u0100-\u024f\u0253\u0254\u0256\u0257\u0259\u025b\u0263\u0268\u026f\u0272"
+           r"\u0289\u028b\u02bb\u0300-\u036f\u1e00-\u1eff]")
+PATH = rf"(?:[/?#]{IN_PATH}*)"
 URL = re.compile(
-    rf"www\.{HOST}(?::\d+)?{PATH}?|{HOST}(?::\d+)?/[^\s<>\"]*"
+    rf"www\.{HOST}(?::\d+)?{PATH}?|{HOST}(?::\d+)?/{IN_PATH}*"
     rf"|(?:{LABEL}\.)+{TLD}{NO_MORE}(?:\.{COUNTRY}{NO_MORE})*", re.I)
 WITH_SCHEME = re.compile(
     rf"(?<![@＠#＃$\ufeff])https?://{HOST}(?::\d+)?{PATH}?", re.I)
@@ -181,8 +185,13 @@ def entity_at(text, at, network):
     return emoji and Word("emoji", emoji.group(), fold_emoji(emoji.group()), at)
 
 
+TCO = re.compile(r"https?://t\.co/[a-z0-9]+(?:\?[a-z0-9!?*'@();:&=+$/%#\[\]_.,~|-]*)?", re.I)
+
+
 def trimmed_url(url, at):
-    end = len(url)
+    # The paths of this shortener have nothing but letters and digits.
+    short = TCO.match(url)
+    end = short.end() if short else len(url)
     while end and (url[end - 1] in ".,;:!?'\"”’»…)]}" and
                    not (url[end - 1] == ")" and url.count("(", 0, end) >= url.count(")", 0, end))):
         end -= 1

@@ -112,6 +112,7 @@ TEST_F(Responses, WhatIsOwedIsAtRiskAndThenMissed) {
 TEST_F(Responses, BusinessHoursAreToldBesideTheClock) {
   // Mondays 09:00 to 12:00; the item is opened on a Monday at 10:00.
   world_.hours.week = {{9 * 60, 12 * 60}};
+  world_.hours.zones = {{kItemStart, minutes{0}}};
   ask("x/1", minutes{0}, 4 * 3600);
   answer("x/1", hours{5});
 

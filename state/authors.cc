@@ -387,6 +387,10 @@ Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
   return changes;
 }
 
+std::string author_index_of(Partition partition, const AuthorKey& author) {
+  return partition_key('i', partition, author);
+}
+
 bool author_row_expired(std::string_view key, std::string_view value, Time stream_time) {
   if (key.size() < 6) return false;
   if (key[1] == 'i') {

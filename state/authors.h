@@ -86,6 +86,9 @@ class Authors {
 // How an author is known in a set.
 std::uint64_t author_in_sets(const AuthorKey& author);
 
+// What the keys of an author's index begin with, in Space::Authors.
+std::string author_index_of(Partition partition, const AuthorKey& author);
+
 // Whether a stored row is past its keeping, for the store's compaction.
 bool author_row_expired(std::string_view key, std::string_view value, Time stream_time);
 

@@ -19,7 +19,9 @@
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/run/erasure.h"
 #include "pipeline/run/erasure_match.h"
+#include "state/author_sets.h"
 #include "state/authors.h"
+#include "state/counter_key.h"
 
 namespace vigie {
 namespace {
@@ -28,6 +30,24 @@ constexpr int kIdle = 10;  // pauses are this many times as long as the sweep be
 
 std::string erased_of_row(std::string_view key) {
   return hex(reinterpret_cast<const std::uint8_t*>(key.data()) + 4, std::tuple_size_v<KeyedHash>);
+}
+
+// Where files may hold the author: also in what was taken back before the erasure, of which no key
+// is left to tell.
+void add_ranges(const Erasure& erasure, std::vector<Store::KeyRange>& ranges) {
+  for (const auto& [space, key] : erasure.stood) ranges.push_back({space, key, key});
+  if (erasure.asked_at == Time{}) return;
+  const Partition partition = erasure.partition;
+  const auto add = [&](Space space, const std::string& prefix) {
+    ranges.push_back({space, prefix, prefix_end(prefix)});
+  };
+  add(Space::Authors, author_index_of(partition, erasure.author));
+  add(Space::Authors, author_sets_of(partition));
+  const std::string name = hex(erasure.author);
+  add(Space::Counters, counter_stem(partition, {Dimension::Author, name}).before);
+  for (const Dimension dimension : {Dimension::ThemeAuthor, Dimension::CampaignAmbassador}) {
+    add(Space::Counters, counters_of(partition, dimension));
+  }
 }
 
 // A row of Meta that is not done.
@@ -268,7 +288,7 @@ Result<bool> Erasures::sweep() {
   if (!erasures.empty()) {
     std::vector<Store::KeyRange> ranges;
     for (const Erasure& erasure : erasures) {
-      for (const auto& [space, key] : erasure.stood) ranges.push_back({space, key, key});
+      add_ranges(erasure, ranges);
     }
     auto forgot = self.detectors_forgot(erasures);
     if (!forgot) return std::unexpected(std::move(forgot.error()));

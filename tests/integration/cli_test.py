@@ -408,7 +408,7 @@ def author_key(cli, mentions):
     """A write that fails midway leaves no key, so the next start makes a whole one. Returns the
     config of a service that has counted."""
     service = Service(cli.vigie, cli.directory, [
-        {"name": "file", "kind": "replay", "path": mentions, "time": "input"}])
+        {"name": "file", "kind": "replay", "path": mentions, "time": "input"}], makes_key=True)
     data = cli.path("data")
 
     def small_files():

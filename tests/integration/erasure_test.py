@@ -25,6 +25,8 @@ def files_with(directory, trace):
     found = []
     for folder, _, names in os.walk(directory):
         for name in names:
+            if not os.path.isfile(os.path.join(folder, name)):
+                continue
             try:
                 with open(os.path.join(folder, name), "rb") as file:
                     if trace.encode() in file.read():

@@ -30,7 +30,7 @@ def wait_until(what, condition, seconds=60):
 
 
 class Service:
-    def __init__(self, vigie, directory, connectors, log=None, **more):
+    def __init__(self, vigie, directory, connectors, log=None, makes_key=False, **more):
         self.vigie = vigie
         os.makedirs(directory, exist_ok=True)
         self.config = os.path.join(directory, "vigie.yaml")
@@ -39,13 +39,14 @@ class Service:
         self.url = None
         # A test that fails leaves no service behind.
         atexit.register(self.end)
-        # The oracle knows authors by the same keys.
-        secret = os.path.join(directory, "author.secret")
-        with open(secret, "w", encoding="utf-8") as out:
-            out.write("0" * 64)
+        if not makes_key:
+            # The oracle knows authors by the same keys.
+            more["author_key_file"] = os.path.join(directory, "author.secret")
+            with open(more["author_key_file"], "w", encoding="utf-8") as out:
+                out.write("0" * 64)
         with open(self.config, "w", encoding="utf-8") as out:
             # JSON is YAML.
-            json.dump({"author_key_file": secret, "data_dir": os.path.join(directory, "data"), "rules": RULES,
+            json.dump({"data_dir": os.path.join(directory, "data"), "rules": RULES,
                        "log": log or {"kind": "embedded"}, "connectors": connectors,
                        "api": {"listen": "127.0.0.1:0"}, **more}, out)
 

@@ -1,5 +1,7 @@
 #include "pipeline/api/count_window.h"
 
+#include <fmt/format.h>
+
 #include "pipeline/core/json.h"
 
 namespace vigie {
@@ -30,6 +32,19 @@ void begin_counts(JsonWriter& json, const CountWindow& window) {
   json.begin_object().field("as_of", format_time(window.as_of));
   json.field("end", format_time(window.end)).field("window_seconds", window.seconds);
   json.field("bucket_seconds", kHourSeconds);
+}
+
+void write_formula(JsonWriter& json, FormulaId id) {
+  json.field("formula", fmt::format("{}/{}", formula(id).id, formula(id).version));
+}
+
+void write_ratio(JsonWriter& json, std::string_view name, const Ratio& ratio) {
+  json.key(name);
+  if (const auto value = ratio.value()) {
+    json.number(*value);
+  } else {
+    json.null();
+  }
 }
 
 }  // namespace vigie

@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 #include "pipeline/api/routes.h"
 #include "pipeline/core/error.h"
 #include "state/count_query.h"
+#include "state/formulas.h"
 
 namespace vigie {
 
@@ -21,5 +23,10 @@ Result<Measure> measure_param(const Request& request);
 
 // Opens an object and writes what every answer from hours begins with.
 void begin_counts(JsonWriter& json, const CountWindow& window);
+
+// The field `formula`: its id and version.
+void write_formula(JsonWriter& json, FormulaId id);
+// A field with the value of a ratio, or null.
+void write_ratio(JsonWriter& json, std::string_view name, const Ratio& ratio);
 
 }  // namespace vigie

@@ -5,8 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "pipeline/api/answers.h"
 #include "pipeline/api/count_window.h"
 #include "pipeline/core/json.h"
@@ -26,19 +24,6 @@ constexpr std::size_t kMaxPlaces = 200;
 constexpr std::size_t kMaxTimes = BestTimes::kSlots;
 constexpr std::array<std::string_view, 7> kWeekdays = {"mon", "tue", "wed", "thu",
                                                        "fri", "sat", "sun"};
-
-void write_formula(JsonWriter& json, FormulaId id) {
-  json.field("formula", fmt::format("{}/{}", formula(id).id, formula(id).version));
-}
-
-void write_ratio(JsonWriter& json, std::string_view name, const Ratio& ratio) {
-  json.key(name);
-  if (const auto value = ratio.value()) {
-    json.number(*value);
-  } else {
-    json.null();
-  }
-}
 
 Result<Measures> sum_of(const Service& service, const SeriesView& series,
                         const CountWindow& window) {

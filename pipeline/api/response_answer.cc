@@ -1,8 +1,6 @@
 #include <optional>
 #include <string_view>
 
-#include <fmt/format.h>
-
 #include "pipeline/api/answers.h"
 #include "pipeline/api/count_window.h"
 #include "pipeline/core/json.h"
@@ -10,19 +8,6 @@
 
 namespace vigie {
 namespace {
-
-void write_formula(JsonWriter& json, FormulaId id) {
-  json.field("formula", fmt::format("{}/{}", formula(id).id, formula(id).version));
-}
-
-void write_value(JsonWriter& json, std::string_view name, const Ratio& ratio) {
-  json.key(name);
-  if (const auto value = ratio.value()) {
-    json.number(*value);
-  } else {
-    json.null();
-  }
-}
 
 void write_seconds(JsonWriter& json, std::string_view name,
                    const std::optional<std::chrono::seconds>& value) {
@@ -74,7 +59,7 @@ Response answer_response_report(const Service& service, const Principal&, const 
   json.key("reply_rate").begin_object();
   write_formula(json, FormulaId::ReplyRate);
   json.field("items", report.items()).field("answered", report.answered());
-  write_value(json, "value", report.reply_rate());
+  write_ratio(json, "value", report.reply_rate());
   json.end_object();
   write_times(json, "first_response", report.first(), report.first_worked());
   write_times(json, "next_response", report.next(), report.next_worked());
@@ -82,8 +67,8 @@ Response answer_response_report(const Service& service, const Principal&, const 
   write_formula(json, FormulaId::SlaAttainment);
   json.field("met", report.met()).field("missed", report.missed());
   json.field("overdue", report.overdue()).field("at_risk", report.at_risk());
-  write_value(json, "value", report.sla_attainment());
-  write_value(json, "at_worst", report.sla_at_worst());
+  write_ratio(json, "value", report.sla_attainment());
+  write_ratio(json, "at_worst", report.sla_at_worst());
   json.end_object().end_object();
   return response;
 }

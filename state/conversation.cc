@@ -304,6 +304,7 @@ std::optional<std::string> item_without(std::string_view id, std::string_view by
     record.message.key = std::move(key);
     conversation.change(std::move(record));
   }
+  if (!conversation.is_item && conversation.messages.empty()) return std::string();
   return encode(conversation);
 }
 

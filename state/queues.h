@@ -109,8 +109,8 @@ struct ActionDone {
   std::optional<ActionOutcome> outcome;  // empty: written, and not folded in time
 };
 
-// The stored form of an item without these messages, whose author was erased; nothing when it has
-// none of them, or cannot be read.
+// The stored form of an item without these messages, whose author was erased: empty when no message
+// is left. Nothing when it has none of them, or cannot be read.
 std::optional<std::string> item_without(std::string_view id, std::string_view bytes,
                                         const std::set<std::string, std::less<>>& messages);
 

@@ -73,7 +73,7 @@ bool ErasureMatch::holds_mention(std::string_view value) const {
   return is_erased(network, author, time);
 }
 
-// A snapshot is of a whole item: it stays, without what was the author's.
+// A snapshot is of a whole item: it stays, without what was the author's, unless that was all.
 EmbeddedLog::Verdict ErasureMatch::judge_conversation(std::string_view key,
                                                       std::string_view value) const {
   EmbeddedLog::Verdict verdict;
@@ -85,6 +85,8 @@ EmbeddedLog::Verdict ErasureMatch::judge_conversation(std::string_view key,
   }
   auto without = item_without(key, record->item, messages_);
   if (!without) return verdict;
+  verdict.drop = without->empty();
+  if (verdict.drop) return verdict;
   record->item = std::move(*without);
   append_json(verdict.value.emplace(), *record);
   return verdict;

@@ -172,5 +172,57 @@ TEST(ItemSnapshots, DamagedItemIsSaidAtTheStart) {
   }
 }
 
+// The stored form that the last snapshot of the world tells.
+std::string snapshot_of(QueuesWorld& world, std::chrono::seconds at) {
+  std::string item;
+  const std::size_t before = world.log().size();
+  world.fire(at);
+  for (std::size_t i = before; i < world.log().size(); ++i) {
+    const auto record = parse_conversation_record(world.log()[i].key, world.log()[i].value);
+    if (record && record->type == Type::Snapshot) item = record->item;
+  }
+  return item;
+}
+
+TEST(ItemSnapshots, LoseWhatAnErasedAuthorWroteAndKeepTheRest) {
+  QueuesWorld world;
+  world.tell({.key = "x/1", .at = minutes{0}, .who = "stays"});
+  world.tell({.key = "x/gone", .at = minutes{5}, .priority = "urgent", .who = "leaves"});
+  world.tell({.type = Type::Claim, .at = minutes{6}, .note = "mine"});
+  const std::string item = snapshot_of(world, kDay * 27);
+  ASSERT_NE(item.find("x/gone"), std::string::npos);
+  ASSERT_NE(item.find("leaves"), std::string::npos);
+
+  const auto without = item_without("x/1", item, {"x/gone", "x/unknown"});
+
+  ASSERT_TRUE(without);
+  EXPECT_EQ(without->find("x/gone"), std::string::npos);
+  EXPECT_EQ(without->find("leaves"), std::string::npos);
+  ConversationRecord record;
+  record.type = Type::Snapshot;
+  record.conversation = "x/1";
+  record.seen_at = kItemStart + kDay * 27;
+  record.after = 3;
+  record.item = *without;
+  QueuesWorld later;
+  later.begin_at(4);
+  later.tell(record);
+  ASSERT_EQ(later.item().messages.size(), 1U);
+  EXPECT_EQ(later.item().messages[0].author_handle, "stays");
+  EXPECT_EQ(later.item().priority, "normal");
+  EXPECT_EQ(later.item().notes, world.item().notes);
+}
+
+TEST(ItemSnapshots, OfNothingButAnErasedAuthorAreEmpty) {
+  QueuesWorld world;
+  world.tell({.key = "x/1", .at = minutes{0}});
+  const std::string item = snapshot_of(world, kDay * 27);
+  ASSERT_FALSE(item.empty());
+
+  EXPECT_EQ(item_without("x/1", item, {"x/1"}), "");
+  EXPECT_FALSE(item_without("x/1", item, {"x/2"}));
+  EXPECT_FALSE(item_without("x/1", "damaged", {"x/1"}));
+}
+
 }  // namespace
 }  // namespace vigie

@@ -464,32 +464,6 @@ void add_yaml_error(Diagnostics& diagnostics, std::string_view file, std::string
 
 }  // namespace
 
-std::string_view name(Queue queue) {
-  switch (queue) {
-    case Queue::None:
-      return "none";
-    case Queue::Social:
-      return "social";
-    case Queue::Community:
-      return "community";
-  }
-  return "none";
-}
-
-std::string_view name(Priority priority) {
-  switch (priority) {
-    case Priority::Low:
-      return "low";
-    case Priority::Normal:
-      return "normal";
-    case Priority::High:
-      return "high";
-    case Priority::Urgent:
-      return "urgent";
-  }
-  return "normal";
-}
-
 RuleFile read_rule_file(std::string_view yaml, std::string_view file, Diagnostics& diagnostics) {
   RuleFile result;
   const Result<YamlNode> root = parse_yaml(yaml, file);

@@ -182,4 +182,30 @@ RuleSet::Compiled RuleSet::compile(std::string_view yaml, std::string_view file)
   return result;
 }
 
+std::string_view name(Queue queue) {
+  switch (queue) {
+    case Queue::None:
+      return "none";
+    case Queue::Social:
+      return "social";
+    case Queue::Community:
+      return "community";
+  }
+  return "none";
+}
+
+std::string_view name(Priority priority) {
+  switch (priority) {
+    case Priority::Low:
+      return "low";
+    case Priority::Normal:
+      return "normal";
+    case Priority::High:
+      return "high";
+    case Priority::Urgent:
+      return "urgent";
+  }
+  return "normal";
+}
+
 }  // namespace vigie

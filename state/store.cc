@@ -19,6 +19,7 @@
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
+#include "state/store_batch.h"
 #include "state/upgrade.h"
 #include "state/wal_tail.h"
 
@@ -96,72 +97,6 @@ class DropFilter : public rocksdb::CompactionFilter {
 };
 
 }  // namespace
-
-struct StoreBatch::Impl {
-  // The families belong to a database; a batch is not bound to one, so it keeps its own list and is
-  // translated when it is written. Keys and values lie one behind the other in `bytes`.
-  struct Change {
-    enum class Kind : std::uint8_t { Put, Erase, EraseRange } kind;
-    Space space;
-    std::size_t begin;
-    std::size_t key_size;
-    std::size_t value_size;
-  };
-  std::vector<Change> changes;
-  std::string bytes;
-
-  void add(Change::Kind kind, Space space, std::string_view key, std::string_view value) {
-    changes.push_back({kind, space, bytes.size(), key.size(), value.size()});
-    bytes += key;
-    bytes += value;
-  }
-  rocksdb::Slice key(const Change& change) const {
-    return {bytes.data() + change.begin, change.key_size};
-  }
-  rocksdb::Slice value(const Change& change) const {
-    return {bytes.data() + change.begin + change.key_size, change.value_size};
-  }
-};
-
-StoreBatch::StoreBatch() : impl_(std::make_unique<Impl>()) {}
-StoreBatch::~StoreBatch() = default;
-StoreBatch::StoreBatch(StoreBatch&& other) noexcept = default;
-StoreBatch& StoreBatch::operator=(StoreBatch&& other) noexcept = default;
-
-void StoreBatch::put(Space space, std::string_view key, std::string_view value) {
-  impl_->add(Impl::Change::Kind::Put, space, key, value);
-}
-
-void StoreBatch::erase(Space space, std::string_view key) {
-  impl_->add(Impl::Change::Kind::Erase, space, key, {});
-}
-
-void StoreBatch::erase_range(Space space, std::string_view begin, std::string_view end) {
-  impl_->add(Impl::Change::Kind::EraseRange, space, begin, end);
-}
-
-void StoreBatch::append(const StoreBatch& other) {
-  const std::size_t base = impl_->bytes.size();
-  impl_->bytes += other.impl_->bytes;
-  impl_->changes.reserve(impl_->changes.size() + other.impl_->changes.size());
-  for (Impl::Change change : other.impl_->changes) {
-    change.begin += base;
-    impl_->changes.push_back(change);
-  }
-}
-
-bool StoreBatch::empty() const {
-  return impl_->changes.empty();
-}
-
-std::size_t StoreBatch::bytes() const {
-  return impl_->bytes.size();
-}
-
-void StoreBatch::clear() {
-  impl_->changes.clear();
-  impl_->bytes.clear();
-}
 
 struct Store::Impl {
   StoreOptions options;
@@ -412,8 +347,8 @@ Result<void> Store::write(StoreBatch& batch, Durability durability) {
   rocksdb::WriteBatch changes(collected.bytes.size() + collected.changes.size() * 16);
   for (const StoreBatch::Impl::Change& change : collected.changes) {
     rocksdb::ColumnFamilyHandle* family = impl_->families[index(change.space)];
-    const rocksdb::Slice key = collected.key(change);
-    const rocksdb::Slice value = collected.value(change);
+    const rocksdb::Slice key = slice(collected.key(change));
+    const rocksdb::Slice value = slice(collected.value(change));
     const rocksdb::Status status = change.kind == Kind::Put ? changes.Put(family, key, value)
                                    : change.kind == Kind::Erase
                                        ? changes.Delete(family, key)

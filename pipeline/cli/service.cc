@@ -41,11 +41,6 @@ constexpr milliseconds kRestartPause{1000};
 constexpr milliseconds kRulesEvery{200};
 constexpr milliseconds kHouseEvery{1000};
 
-bool brings_its_time(const ConnectorConfig& connector) {
-  const YamlNode* time = connector.options.find("time");
-  return time != nullptr && time->text == "input";
-}
-
 // The webhook connector's reading, in the API's terms: neither knows the other.
 Result<Delivery> read_delivery(std::string_view body, const Grant& grant) {
   auto read = read_webhook(body, {grant.connector, grant.everything, grant.networks, grant.ops});
@@ -140,19 +135,7 @@ Result<void> Service::Impl::open_stores() {
     const std::int64_t micros = horizon.load(std::memory_order_relaxed);
     if (micros == 0) return false;
     const Time stream_time{std::chrono::microseconds{micros}};
-    switch (space) {
-      case Space::Ledger:
-        return ledger_expired(key, value, stream_time);
-      case Space::Counters:
-        return counter_expired(key, stream_time);
-      case Space::Authors:
-        return author_row_expired(key, value, stream_time);
-      case Space::Latest:
-        return (!embedded && latest_expired(key, value, stream_time)) ||
-               config.retention.expired_row(key, value, stream_time);
-      default:
-        return false;
-    }
+    return is_past_keeping(config, space, key, value, stream_time);
   };
   auto opened = Store::open(config.data_dir / "state", options);
   if (!opened) return std::unexpected(std::move(opened.error()));
@@ -172,11 +155,7 @@ Result<void> Service::Impl::open_log() {
     log = std::move(*opened);
     return {};
   }
-  EmbeddedOptions options;
-  options.partitions = config.log.partitions;
-  options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.log.retention);
-  options.mentions_max_bytes = config.log.max_bytes;
-  auto opened = EmbeddedLog::open(std::move(options), *store);
+  auto opened = EmbeddedLog::open(embedded_options(config.log), *store);
   if (!opened) return std::unexpected(std::move(opened.error()));
   embedded_log = opened->get();
   log = std::move(*opened);
@@ -197,16 +176,8 @@ Result<void> Service::Impl::start_connectors() {
     settings.file = config.file.string();
     auto connector = kind->make(settings);
     if (!connector) return std::unexpected(std::move(connector.error()));
-    RunnerOptions options;
-    options.name = entry.name;
-    options.rate = entry.rate;
-    options.stall = entry.stall;
-    options.ingest.detect_lang = config.detect_lang;
-    options.ingest.keep_matched = entry.keep == Keep::Matched;
-    options.ingest.time_from_input = brings_its_time(entry);
-    options.say = [](std::string_view line) { spdlog::warn("{}", line); };
     connectors.push_back(std::make_unique<ConnectorRunner>(std::move(*connector), *ingest, registry,
-                                                           std::move(options)));
+                                                           runner_options(config, entry)));
   }
   return {};
 }

@@ -7,12 +7,16 @@
 #include <string_view>
 
 #include "pipeline/cli/config.h"
+#include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 
 namespace vigie {
 
+struct EmbeddedOptions;
 struct KafkaOptions;
+struct RunnerOptions;
 struct SurgeOptions;
+enum class Space : std::uint8_t;
 
 // What this process does. With the embedded log it is always all of it.
 struct Roles {
@@ -55,6 +59,14 @@ constexpr const char* kViewWayOut =
 
 // How the log of a config with Kafka is opened.
 KafkaOptions kafka_options(const LogConfig& config);
+EmbeddedOptions embedded_options(const LogConfig& config);
 SurgeOptions surge_options(const SurgeConfig& config);
+// Whether a connector stamps its mentions with times of their own.
+bool brings_its_time(const ConnectorConfig& connector);
+// How a connector is run.
+RunnerOptions runner_options(const Config& config, const ConnectorConfig& entry);
+// Whether a row may go at this stream time, when the store compacts.
+bool is_past_keeping(const Config& config, Space space, std::string_view key,
+                     std::string_view value, Time stream_time);
 
 }  // namespace vigie

@@ -2,10 +2,17 @@
 #include <chrono>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "pipeline/alerts/surge.h"
 #include "pipeline/cli/service.h"
+#include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
+#include "pipeline/run/connector_runner.h"
+#include "state/authors.h"
+#include "state/counter_key.h"
+#include "state/ledger.h"
+#include "state/store.h"
 
 namespace vigie {
 
@@ -63,6 +70,49 @@ SurgeOptions surge_options(const SurgeConfig& config) {
   options.cooldown = whole_minutes(config.cooldown);
   options.min_history = whole_minutes(config.min_history);
   return options;
+}
+
+EmbeddedOptions embedded_options(const LogConfig& config) {
+  EmbeddedOptions options;
+  options.partitions = config.partitions;
+  options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.retention);
+  options.mentions_max_bytes = config.max_bytes;
+  return options;
+}
+
+bool brings_its_time(const ConnectorConfig& connector) {
+  const YamlNode* time = connector.options.find("time");
+  return time != nullptr && time->text == "input";
+}
+
+RunnerOptions runner_options(const Config& config, const ConnectorConfig& entry) {
+  RunnerOptions options;
+  options.name = entry.name;
+  options.rate = entry.rate;
+  options.stall = entry.stall;
+  options.ingest.detect_lang = config.detect_lang;
+  options.ingest.keep_matched = entry.keep == Keep::Matched;
+  options.ingest.time_from_input = brings_its_time(entry);
+  options.say = [](std::string_view line) { spdlog::warn("{}", line); };
+  return options;
+}
+
+bool is_past_keeping(const Config& config, Space space, std::string_view key,
+                     std::string_view value, Time stream_time) {
+  const bool embedded = config.log.kind == LogConfig::Kind::Embedded;
+  switch (space) {
+    case Space::Ledger:
+      return ledger_expired(key, value, stream_time);
+    case Space::Counters:
+      return counter_expired(key, stream_time);
+    case Space::Authors:
+      return author_row_expired(key, value, stream_time);
+    case Space::Latest:
+      return (!embedded && latest_expired(key, value, stream_time)) ||
+             config.retention.expired_row(key, value, stream_time);
+    default:
+      return false;
+  }
 }
 
 }  // namespace vigie

@@ -78,31 +78,26 @@ fuzz_targets() {
     sort
 }
 
-fuzz() {
-  local -a names
-  mapfile -t names < <(fuzz_targets)
-  if [ ${#names[@]} -eq 0 ]; then
-    echo "no fuzz targets"
-    return 0
+# fuzz_one NAME: what is found goes into a folder of its own; the corpus in the tree is only read.
+fuzz_one() {
+  local name=$1 found=build/fuzz/found/$1 log=build/fuzz/$1.log
+  mkdir -p "$found"
+  local -a corpus=("$found")
+  [ ! -d "tests/fuzz/corpus/$name" ] || corpus+=("tests/fuzz/corpus/$name")
+  if ! "build/asan/tests/fuzz_$name" -max_total_time="$fuzz_seconds" -timeout=20 \
+    -rss_limit_mb=4096 -artifact_prefix=build/fuzz/artifacts/ "${corpus[@]}" >"$log" 2>&1; then
+    tail -n 60 "$log"
+    echo "fuzz: $name failed; the input is in build/fuzz/artifacts" >&2
+    return 1
   fi
-  build fuzz --target "${names[@]/#/fuzz_}"
+  echo "fuzz: $name: $(grep -c '' "$log") lines, $(tail -n 1 "$log")"
+}
+
+fuzz() {
   mkdir -p build/fuzz/artifacts
-  local name found log
-  for name in "${names[@]}"; do
-    # What is found goes into a folder of its own; the corpus in the tree is only read.
-    found=build/fuzz/found/$name
-    log=build/fuzz/$name.log
-    mkdir -p "$found"
-    local -a corpus=("$found")
-    [ ! -d "tests/fuzz/corpus/$name" ] || corpus+=("tests/fuzz/corpus/$name")
-    if ! "build/fuzz/tests/fuzz_$name" -max_total_time="$fuzz_seconds" -timeout=20 \
-      -rss_limit_mb=4096 -artifact_prefix=build/fuzz/artifacts/ "${corpus[@]}" >"$log" 2>&1; then
-      tail -n 60 "$log"
-      echo "fuzz: $name failed; the input is in build/fuzz/artifacts" >&2
-      return 1
-    fi
-    echo "fuzz: $name: $(grep -c '' "$log") lines, $(tail -n 1 "$log")"
-  done
+  export -f fuzz_one
+  export fuzz_seconds
+  fuzz_targets | xargs -n 1 -P "$jobs" bash -c 'fuzz_one "$1"' fuzz
 }
 
 tidy() {

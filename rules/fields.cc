@@ -204,22 +204,30 @@ bool is_told(const std::optional<Place>& place) {
 AccountSet::AccountSet(const std::vector<Account>& accounts) {
   for (const Account& account : accounts) {
     keys_.insert(account.network +
-                 (account.handle.empty() ? ":" + account.id : "@" + account.handle));
+                 (account.handle.empty() ? ":" + account.id : ":@" + account.handle));
   }
 }
 
-bool AccountSet::holds(std::string_view network, std::string_view id,
-                       std::string_view handle) const {
-  if (keys_.empty()) return false;
+std::vector<std::string> AccountSet::names() const {
+  std::vector<std::string> names(keys_.begin(), keys_.end());
+  std::ranges::sort(names);
+  return names;
+}
+
+const std::string* AccountSet::find(std::string_view network, std::string_view id,
+                                    std::string_view handle) const {
+  if (keys_.empty()) return nullptr;
   static thread_local std::string key;
-  const auto has = [&](char sign, std::string_view name) {
-    if (name.empty()) return false;
+  const auto look = [&](std::string_view sign, std::string_view name) -> const std::string* {
+    if (name.empty()) return nullptr;
     key.assign(network);
     key += sign;
     key += name;
-    return keys_.contains(key);
+    const auto found = keys_.find(key);
+    return found == keys_.end() ? nullptr : &*found;
   };
-  return has('@', handle) || has(':', id);
+  const std::string* by_handle = look(":@", handle);
+  return by_handle != nullptr ? by_handle : look(":", id);
 }
 
 HostPath split_url(std::string_view url) {
@@ -345,6 +353,31 @@ bool Facts::by(const AccountSet& accounts) {
 bool Facts::answers(const AccountSet& accounts) {
   return !accounts.empty() && mention_->in_reply_to_author &&
          accounts.holds(mention_->network, mention_->in_reply_to_author->id, folded_parent());
+}
+
+void Facts::find_ambassadors(std::vector<std::string>& out) {
+  const AccountSet& known = plan_->ambassadors;
+  out.clear();
+  if (known.empty()) return;
+  const auto add = [&](const std::string* account) {
+    const bool full = out.size() == Verdict::kMostAmbassadors;
+    if (account != nullptr && !full && std::ranges::find(out, *account) == out.end()) {
+      out.push_back(*account);
+    }
+  };
+  add(known.find(mention_->network, mention_->author.id, folded_author()));
+  if (mention_->in_reply_to_author) {
+    add(known.find(mention_->network, mention_->in_reply_to_author->id, folded_parent()));
+  }
+  if (mention_->mentions) {
+    for (const Person& person : *mention_->mentions) {
+      fold_into(scratch_, without_at(person.handle));
+      add(known.find(mention_->network, person.id, scratch_));
+    }
+  }
+  for (const Word& word : cut_->words()) {
+    if (word.kind == WordKind::Handle) add(known.find(mention_->network, {}, word.folded));
+  }
 }
 
 bool Facts::to_brand() {

@@ -70,8 +70,15 @@ class AccountSet {
   explicit AccountSet(const std::vector<Account>& accounts);
 
   bool empty() const { return keys_.empty(); }
+  // As `find` tells them, sorted.
+  std::vector<std::string> names() const;
   // `handle` is folded and without its @; either may be empty.
-  bool holds(std::string_view network, std::string_view id, std::string_view handle) const;
+  bool holds(std::string_view network, std::string_view id, std::string_view handle) const {
+    return find(network, id, handle) != nullptr;
+  }
+  // The account as a rule file names it, `x:@ana` or `x:ID`; null when it is not there.
+  const std::string* find(std::string_view network, std::string_view id,
+                          std::string_view handle) const;
 
  private:
   std::unordered_set<std::string> keys_;
@@ -124,6 +131,8 @@ class Facts {
   bool by(const AccountSet& accounts);
   bool answers(const AccountSet& accounts);
   bool to_brand();
+  // Replaces `out` with what Verdict::ambassadors says.
+  void find_ambassadors(std::vector<std::string>& out);
 
  private:
   bool mentions(std::string_view handle);

@@ -284,6 +284,7 @@ const Verdict& Matcher::match(const RuleSet& rules, const Mention& mention,
   verdict.by_brand = impl.facts.by(plan.accounts);
   verdict.by_ambassador = impl.facts.by(plan.ambassadors);
   verdict.to_ambassador = impl.facts.answers(plan.ambassadors);
+  impl.facts.find_ambassadors(verdict.ambassadors);
   impl.match_rules(plan, mention);
   if (options.spans) impl.collect_spans(plan);
   for (std::uint32_t route = 0; route < plan.routes.size(); ++route) {

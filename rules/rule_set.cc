@@ -170,6 +170,7 @@ RuleSet::Compiled RuleSet::compile(std::string_view yaml, std::string_view file)
     rules->brand_id_ = source.brand_id;
     rules->timezone_ = source.timezone;
     rules->open_hours_ = source.open_hours;
+    rules->ambassadors_ = plan.ambassadors.names();
     std::size_t bytes = 0;
     for (const RuleSource& rule : source.rules) bytes += rule.label.size();
     rules->rules_.reserve(source.rules.size(), bytes + source.brand_id.size());

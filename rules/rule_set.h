@@ -121,6 +121,10 @@ struct Verdict {
   bool by_brand = false;       // written by a brand account
   bool by_ambassador = false;  // written by an ambassador
   bool to_ambassador = false;  // answers an ambassador: in_reply_to_author is one
+  // Ambassadors as the rules name them, `x:@ana` or `x:ID`: the author first if they are one, then
+  // those whom the mention answers or names; each once, kMostAmbassadors at most.
+  static constexpr std::size_t kMostAmbassadors = 100;
+  std::vector<std::string> ambassadors;
   bool question = false;
   std::vector<std::uint32_t> themes;
   std::vector<std::uint32_t> campaigns;
@@ -163,6 +167,8 @@ class RuleSet {
   const std::vector<OpenHours>& open_hours() const { return open_hours_; }
   // brand first, then competitors, themes and campaigns, each sorted by id.
   const RuleList& rules() const { return rules_; }
+  // As Verdict::ambassadors names them, sorted.
+  const std::vector<std::string>& ambassadors() const { return ambassadors_; }
   const std::vector<Route>& routes() const { return routes_; }
 
   // The result of one must_match or must_not_match line of the file.
@@ -187,6 +193,7 @@ class RuleSet {
   std::string timezone_;
   std::vector<OpenHours> open_hours_;
   RuleList rules_;
+  std::vector<std::string> ambassadors_;
   std::vector<Route> routes_;
   std::unique_ptr<Plan> plan_;
 };

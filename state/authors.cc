@@ -29,12 +29,6 @@ void put_author(std::string& key, const AuthorKey& author) {
   key.append(reinterpret_cast<const char*>(author.data()), author.size());
 }
 
-std::string first_key(const AuthorKey& author) {
-  std::string key{kVersion, 'f'};
-  put_author(key, author);
-  return key;
-}
-
 std::string partition_key(char what, Partition partition, const AuthorKey& author) {
   std::string key{kVersion, what};
   put_fixed(key, static_cast<std::uint16_t>(number(partition)));
@@ -79,6 +73,16 @@ Result<Erasure> decode_erasure(std::string_view value) {
   return erasure;
 }
 
+Result<Time> parse_first_seen(std::string_view value) {
+  ByteReader bytes(value);
+  const bool known = bytes.fixed<char>() == kVersion;
+  const Time seen_at{std::chrono::microseconds{bytes.fixed<std::int64_t>()}};
+  if (!known || !bytes.ok() || !bytes.at_end()) {
+    return fail(Code::Corrupt, "authors: when an author was first seen is damaged");
+  }
+  return seen_at;
+}
+
 constexpr Minute kWeek = 7 * 24 * 60;
 
 std::uint32_t index_week(Minute expires) {
@@ -86,6 +90,36 @@ std::uint32_t index_week(Minute expires) {
 }
 
 }  // namespace
+
+std::string first_seen_key(const AuthorKey& author) {
+  std::string key{kVersion, 'f'};
+  put_author(key, author);
+  return key;
+}
+
+std::string first_seen_value(Time seen_at) {
+  std::string value(1, kVersion);
+  put_fixed(value, static_cast<std::int64_t>(seen_at.time_since_epoch().count()));
+  return value;
+}
+
+Result<std::vector<std::optional<Time>>> FirstSeenReader::of(
+    std::span<const AuthorKey> authors) const {
+  std::vector<std::string> keys;
+  keys.reserve(authors.size());
+  for (const AuthorKey& author : authors) keys.push_back(first_seen_key(author));
+  const auto stored =
+      store_.get_many(Space::Authors, std::vector<std::string_view>(keys.begin(), keys.end()));
+  if (!stored) return std::unexpected(stored.error());
+  std::vector<std::optional<Time>> out(authors.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (!(*stored)[i]) continue;
+    const auto seen_at = parse_first_seen(*(*stored)[i]);
+    if (!seen_at) return std::unexpected(seen_at.error());
+    out[i] = *seen_at;
+  }
+  return out;
+}
 
 std::uint64_t author_in_sets(const AuthorKey& author) {
   std::uint64_t out = 0;
@@ -178,15 +212,13 @@ Authors::Authors(const Store& store) : impl_(new Impl{store, {}, {}, {}}) {}
 Authors::~Authors() = default;
 
 Result<bool> Authors::is_new(const AuthorKey& author) const {
-  auto known = impl_->has(first_key(author));
+  auto known = impl_->has(first_seen_key(author));
   if (!known) return known;
   return !*known;
 }
 
 void Authors::saw(const AuthorKey& author, Time seen_at) {
-  std::string value(1, kVersion);
-  put_fixed(value, static_cast<std::int64_t>(seen_at.time_since_epoch().count()));
-  impl_->pending[first_key(author)] = std::move(value);
+  impl_->pending[first_seen_key(author)] = first_seen_value(seen_at);
 }
 
 Result<bool> Authors::hidden(Partition partition, const AuthorKey& author) const {
@@ -217,13 +249,12 @@ Result<std::vector<std::string>> Authors::erase(Partition partition, const Autho
   auto before = impl_->erasure(partition, author);
   if (!before) return std::unexpected(std::move(before.error()));
   // Another partition may have passed the erasure before, and seen what the author wrote since.
-  auto first = impl_->get(first_key(author));
+  auto first = impl_->get(first_seen_key(author));
   if (!first) return std::unexpected(std::move(first.error()));
   if (*first) {
-    ByteReader bytes(**first);
-    bytes.fixed<char>();
-    const Time first_seen{std::chrono::microseconds{bytes.fixed<std::int64_t>()}};
-    if (first_seen <= asked_at) impl_->pending[first_key(author)] = std::nullopt;
+    const auto first_seen = parse_first_seen(**first);
+    if (!first_seen) return std::unexpected(first_seen.error());
+    if (*first_seen <= asked_at) impl_->pending[first_seen_key(author)] = std::nullopt;
   }
   Erasure erasure{asked_at, *hides};
   if (*before) erasure.asked_at = std::max(asked_at, (*before)->asked_at);
@@ -232,7 +263,7 @@ Result<std::vector<std::string>> Authors::erase(Partition partition, const Autho
   impl_->has_erasures = true;
   auto forgotten = impl_->forget_in_sets(partition, author_in_sets(author));
   if (!forgotten) return std::unexpected(std::move(forgotten.error()));
-  std::vector<std::string> stood = {first_key(author), partition_key('h', partition, author)};
+  std::vector<std::string> stood = {first_seen_key(author), partition_key('h', partition, author)};
   for (const auto& [key, addition] : impl_->sets) stood.push_back(key);
   const std::string index = partition_key('i', partition, author);
   for (const auto& [key, value] : impl_->pending) {

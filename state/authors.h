@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,22 @@ class Authors {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// When authors were first seen, from a store. Any thread; the store outlives it.
+class FirstSeenReader {
+ public:
+  explicit FirstSeenReader(const Store& store) : store_(store) {}
+
+  // The receipt of each author's first kept message, in their order; none of whom nobody heard, or
+  // who was erased.
+  Result<std::vector<std::optional<Time>>> of(std::span<const AuthorKey> authors) const;
+
+ private:
+  const Store& store_;
+};
+// The row of an author in Space::Authors that it reads, for a store that folds `authors`.
+std::string first_seen_key(const AuthorKey& author);
+std::string first_seen_value(Time seen_at);
 
 // How an author is known in a set.
 std::uint64_t author_in_sets(const AuthorKey& author);

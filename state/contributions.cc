@@ -91,6 +91,29 @@ void each_series(const LedgerRecord& record, const Visit& visit) {
   }
 }
 
+// The series of members that a kept record counts one in. Their texts live during the call.
+template <class Visit>
+void each_of_members(const LedgerRecord& record, const Visit& visit) {
+  if (!record.of_members || !is_counted_as_mention(record.kind)) return;
+  Measures mention{};
+  at(mention, Measure::Mentions) = 1;
+  Measures own{};
+  at(own, Measure::Own) = 1;
+  if (!record.brand.empty() && !record.own) {
+    const KeyedHash author = erased(record.author);
+    const std::string name = hex(author.data(), author.size());
+    visit(SeriesView(Dimension::AuthorBrand, name, record.brand), mention);
+  }
+  for (const std::string& ambassador : record.ambassadors) {
+    const bool wrote = record.by_ambassador && &ambassador == record.ambassadors.data();
+    visit(SeriesView(Dimension::Ambassador, ambassador), wrote ? own : mention);
+    if (wrote && record.answered) {
+      const std::string author = hex(record.answered->data(), record.answered->size());
+      visit(SeriesView(Dimension::AmbassadorAuthor, ambassador, author), own);
+    }
+  }
+}
+
 // Whether both contribute to the same series, and differ in nothing but their journals.
 bool differ_in_engagement(const LedgerRecord& a, const LedgerRecord& b) {
   return has_buckets(a) && has_buckets(b) && a.kept && b.kept && a.kind == b.kind &&
@@ -99,7 +122,8 @@ bool differ_in_engagement(const LedgerRecord& a, const LedgerRecord& b) {
          a.competitors == b.competitors && a.themes == b.themes && a.campaigns == b.campaigns &&
          a.hashtags == b.hashtags && a.links == b.links && a.country == b.country &&
          a.city == b.city && a.ambassador == b.ambassador && a.queue == b.queue &&
-         a.author == b.author;
+         a.author == b.author && a.of_members == b.of_members && a.ambassadors == b.ambassadors &&
+         a.answered == b.answered;
 }
 
 ContributionSink booking(int sign, std::optional<Time> stream_time, CounterBatch& counters) {
@@ -126,6 +150,9 @@ void contributions(const LedgerRecord& record, const ContributionSink& sink) {
     if (counts_author(record) && counts_authors(series.dimension)) {
       sink.author(series, hour_of_minute(record.event_minute));
     }
+  });
+  each_of_members(record, [&](const SeriesView& series, const Measures& measures) {
+    sink.count(series, record.event_minute, measures);
   });
 }
 
@@ -186,6 +213,10 @@ void book(Partition partition, const LedgerRecord& record, int sign,
       authors.count(partition, {series.dimension, std::string(series.id), {}}, hour, record.author,
                     sign);
     }
+  });
+  each_of_members(record, [&](const SeriesView& series, Measures measures) {
+    for (std::int64_t& measure : measures) measure *= sign;
+    counters.add(series, record.event_minute, measures, stream_time);
   });
 }
 

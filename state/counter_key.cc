@@ -38,7 +38,10 @@ constexpr std::array<std::string_view, kDimensions + 1> kNames = {"",
                                                                   "campaign×ambassador",
                                                                   "theme×hashtag",
                                                                   "theme×link",
-                                                                  "theme×author"};
+                                                                  "theme×author",
+                                                                  "ambassador",
+                                                                  "ambassador×author",
+                                                                  "author×brand"};
 constexpr std::array<std::string_view, kMeasures> kMeasureNames = {
     "mentions", "own", "questions", "likes", "replies", "shares", "views", "clicks", "conversions"};
 constexpr std::string_view kJoint = "×";

@@ -35,22 +35,32 @@ enum class Dimension : std::uint8_t {
   ThemeHashtag,
   ThemeLink,
   ThemeAuthor,
+  // What reports about members are made from. They count `mentions` and `own`, no engagement.
+  Ambassador,        // an account of the rules, `x:@ana`: what it wrote (own), what others wrote to
+                     // or about it
+  AmbassadorAuthor,  // the ambassador's answers (own) to an author
+  AuthorBrand,       // an author's mentions of the brand
 };
-constexpr std::size_t kDimensions = 19;
+constexpr std::size_t kDimensions = 22;
 // A pair is its halves joined by `×`.
 std::string_view name(Dimension dimension);
 std::optional<Dimension> parse_dimension(std::string_view text);
 
 constexpr bool is_pair(Dimension dimension) {
-  return dimension >= Dimension::ThemeNetwork;
+  return dimension >= Dimension::ThemeNetwork && dimension != Dimension::Ambassador;
+}
+// Authors in these stand under KeyedHash erased(author): what an ambassador answered stays when the
+// one who asked is erased.
+constexpr bool is_of_members(Dimension dimension) {
+  return dimension >= Dimension::Ambassador;
 }
 // Pairs whose largest are asked for: their keys stand hour by hour, so that an hour is one range.
 constexpr bool is_ranked(Dimension dimension) {
-  return dimension >= Dimension::ThemeHashtag;
+  return dimension >= Dimension::ThemeHashtag && dimension <= Dimension::ThemeAuthor;
 }
 // Of these there are too many for a bucket a minute.
 constexpr bool has_minutes(Dimension dimension) {
-  return dimension != Dimension::Author && !is_ranked(dimension);
+  return dimension != Dimension::Author && !is_ranked(dimension) && !is_of_members(dimension);
 }
 // Hours of these stay beyond the time in which they may change.
 constexpr bool is_long(Dimension dimension) {
@@ -111,9 +121,11 @@ constexpr std::chrono::hours kMinutesKept{25};
 constexpr std::chrono::hours kHoursKept{35 * 24};       // and after that time nothing changes
 constexpr std::chrono::hours kLongHoursKept{112 * 24};  // 16 weeks
 constexpr std::chrono::hours kRankedHoursKept{8 * 24};
+constexpr std::chrono::hours kBrandHoursKept{63 * 24};  // of an author: four weeks before an answer
 constexpr std::chrono::hours kept_for(Dimension dimension, Granularity granularity) {
   if (granularity == Granularity::Minute) return kMinutesKept;
   if (is_ranked(dimension)) return kRankedHoursKept;
+  if (dimension == Dimension::AuthorBrand) return kBrandHoursKept;
   return is_long(dimension) ? kLongHoursKept : kHoursKept;
 }
 

@@ -206,6 +206,25 @@ Result<std::vector<CounterReader::Bucket>> CounterReader::ranked(const SeriesVie
   return buckets;
 }
 
+Result<void> CounterReader::each_hour(
+    Dimension dimension, std::string_view id, Hour first, Hour last,
+    const std::function<bool(const CounterKey&, const Measures&)>& visit) const {
+  bool goes_on = true;
+  for (std::int32_t partition = 0; partition < partitions_ && goes_on; ++partition) {
+    std::string begin = counters_of(Partition{partition}, dimension);
+    if (is_pair(dimension)) put_text(begin, id);
+    auto scanned = scan_counters(
+        store_, begin, prefix_end(begin), [&](CounterKey&& key, const Measures& measures) {
+          const bool asked =
+              key.granularity == Granularity::Hour && key.bucket >= first && key.bucket <= last;
+          goes_on = !asked || visit(key, measures);
+          return goes_on;
+        });
+    if (!scanned) return scanned;
+  }
+  return {};
+}
+
 Result<CounterReader::Totals> CounterReader::totals(Dimension dimension, std::string_view id,
                                                     Hour first, Hour last, std::size_t most) const {
   Totals totals;
@@ -247,7 +266,6 @@ Result<CounterReader::Totals> CounterReader::totals(Dimension dimension, std::st
   return totals;
 }
 
-// Those of a store that another configuration wrote, too.
 Result<std::vector<Partition>> CounterReader::present() const {
   std::vector<Partition> partitions;
   std::string next;

@@ -83,6 +83,13 @@ class CounterReader {
   Result<Totals> totals(Dimension dimension, std::string_view id, Hour first, Hour last,
                         std::size_t most) const;
 
+  // Each stored hour bucket of a dimension from `first` to `last`, both included, one partition's
+  // after the other's, until `visit` answers false; of those whose first half is `id`, if the
+  // dimension is a pair. Not for ranked pairs.
+  Result<void> each_hour(
+      Dimension dimension, std::string_view id, Hour first, Hour last,
+      const std::function<bool(const CounterKey&, const Measures&)>& visit) const;
+
   // Every hour bucket that is kept at `stream_time` (all, when it is empty), in the order of
   // (dimension name, id, measure name, hour), summed over partitions; `visit` gets one non-zero
   // value a call. Holds one dimension in memory at a time.
@@ -90,11 +97,13 @@ class CounterReader {
                     const std::function<void(Dimension, std::string_view id, Measure, Hour,
                                              std::int64_t value)>& visit) const;
 
+  // Those that have a counter, in order: also of a store that another configuration wrote.
+  Result<std::vector<Partition>> present() const;
+
   // Ids of a dimension that is no pair which have a bucket.
   Result<std::vector<std::string>> ids(Dimension dimension) const;
 
  private:
-  Result<std::vector<Partition>> present() const;
   Result<std::vector<Bucket>> ranked(const SeriesView& series, Hour first, Hour last) const;
 
   const Store& store_;

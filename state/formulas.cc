@@ -7,7 +7,7 @@
 namespace vigie {
 namespace {
 
-constexpr std::array<Formula, 11> kFormulas = {{
+constexpr std::array<Formula, 14> kFormulas = {{
     {"share_of_voice", 1, "mentions (or authors) of one, over the sum of brand and competitors"},
     {"engagement_rate", 1, "(likes + replies + shares) / views"},
     {"engagement_per_mention", 1, "(likes + replies + shares) / (mentions + own)"},
@@ -24,6 +24,14 @@ constexpr std::array<Formula, 11> kFormulas = {{
     {"sla_attainment", 1,
      "responses in time, over those in time, too late, and overdue; what is owed and not yet due "
      "is told beside it"},
+    {"members", 1,
+     "authors with a mention in the week; newcomers were not seen before it began, the others "
+     "return"},
+    {"ambassador_activity", 1,
+     "messages by the ambassador and to or about them, each worth half as much after every 7 days"},
+    {"nurtured", 1,
+     "authors an ambassador answered: mentions of the brand in the 28 days after the hour of the "
+     "first answer, and in the 28 days before it"},
 }};
 
 }  // namespace

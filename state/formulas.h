@@ -33,6 +33,9 @@ enum class FormulaId : std::uint8_t {
   ReplyRate,
   ResponseTime,
   SlaAttainment,
+  Members,
+  AmbassadorActivity,
+  Nurtured,
 };
 const Formula& formula(FormulaId id);
 std::span<const Formula> formulas();

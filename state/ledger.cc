@@ -4,6 +4,7 @@
 //           network conversation brand rules:text queue route priority:text author:16 bytes
 //           lists, each count:varint text*: competitors themes campaigns hashtags links
 //           country city ambassador conversion:text
+//           [ambassadors, a list, answered:text of 0 or 16 bytes]   (there if bit 11 of flags is)
 //           snapshot := mask:varint [seen_at:signed] value:signed*   (bit 7 of mask: seen_at is
 //           there) journal  := count:varint (minute:signed as difference to the one before,
 //           mask:varint, delta:signed*)*
@@ -18,6 +19,7 @@ namespace {
 
 constexpr char kVersion = '\x01';
 constexpr unsigned kSnapshotTime = 1U << 7;
+constexpr std::uint64_t kAmbassadors = 1U << 11;
 
 // The booleans of a record, in the order of their bits in `flags`.
 template <class Record, class Visit>
@@ -31,6 +33,7 @@ void each_flag(Record& record, Visit visit) {
   visit(record.reply);
   visit(record.author_new);
   visit(record.by_ambassador);
+  visit(record.of_members);
 }
 
 // The texts of a record, in stored order.
@@ -60,6 +63,10 @@ void each_list(Record& record, Visit visit) {
   visit(record.campaigns);
   visit(record.hashtags);
   visit(record.links);
+}
+
+std::string_view text_of(const KeyedHash& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
 template <class Get>
@@ -121,7 +128,8 @@ std::string encode(const LedgerRecord& record) {
   std::uint64_t flags = 0;
   unsigned bit = 0;
   each_flag(record, [&](bool flag) { flags |= static_cast<std::uint64_t>(flag) << bit++; });
-  put_varint(bytes, flags);
+  const bool ambassadors = !record.ambassadors.empty() || record.answered;
+  put_varint(bytes, ambassadors ? flags | kAmbassadors : flags);
   bytes += static_cast<char>(record.state);
   bytes += static_cast<char>(record.kind);
   put_signed(bytes, record.version);
@@ -130,11 +138,16 @@ std::string encode(const LedgerRecord& record) {
   put_signed(bytes, record.expires);
   each_text(record, [&](const std::string& text) { put_text(bytes, text); });
   bytes.append(reinterpret_cast<const char*>(record.author.data()), record.author.size());
-  each_list(record, [&](const std::vector<std::string>& list) {
+  const auto put_list = [&](const std::vector<std::string>& list) {
     put_varint(bytes, list.size());
     for (const std::string& text : list) put_text(bytes, text);
-  });
+  };
+  each_list(record, put_list);
   each_late_text(record, [&](const std::string& text) { put_text(bytes, text); });
+  if (ambassadors) {
+    put_list(record.ambassadors);
+    put_text(bytes, record.answered ? text_of(*record.answered) : std::string_view());
+  }
   put_masked(bytes, record.snapshot_at ? kSnapshotTime : 0,
              [&](std::size_t i) { return record.snapshot[i].has_value(); });
   if (record.snapshot_at) put_signed(bytes, record.snapshot_at->time_since_epoch().count());
@@ -160,7 +173,8 @@ Result<LedgerRecord> decode_ledger(std::string_view value) {
   if (bytes.fixed<char>() != kVersion) {
     return fail(Code::Corrupt, "ledger: a record has an unknown format version");
   }
-  std::uint64_t flags = bytes.varint();
+  const std::uint64_t all_flags = bytes.varint();
+  std::uint64_t flags = all_flags;
   each_flag(record, [&](bool& flag) {
     flag = (flags & 1) != 0;
     flags >>= 1;
@@ -173,11 +187,19 @@ Result<LedgerRecord> decode_ledger(std::string_view value) {
   record.expires = static_cast<Minute>(bytes.signed_varint());
   each_text(record, [&](std::string& text) { text = bytes.text(); });
   for (std::uint8_t& byte : record.author) byte = bytes.fixed<std::uint8_t>();
-  each_list(record, [&](std::vector<std::string>& list) {
+  const auto read_list = [&](std::vector<std::string>& list) {
     const std::uint64_t count = bytes.varint();
     for (std::uint64_t i = 0; i < count && bytes.ok(); ++i) list.emplace_back(bytes.text());
-  });
+  };
+  each_list(record, read_list);
   each_late_text(record, [&](std::string& text) { text = bytes.text(); });
+  if ((all_flags & kAmbassadors) != 0) {
+    read_list(record.ambassadors);
+    const std::string_view answered = bytes.text();
+    if (answered.size() == std::tuple_size_v<KeyedHash>) {
+      std::ranges::copy(answered, record.answered.emplace().begin());
+    }
+  }
   const std::uint64_t mask = bytes.varint();
   if ((mask & kSnapshotTime) != 0) {
     record.snapshot_at = Time{std::chrono::microseconds{bytes.signed_varint()}};

@@ -55,6 +55,7 @@ struct LedgerRecord {
   bool reply = false;  // by a brand account or an ambassador, with a conversation
   bool author_new = false;
   bool by_ambassador = false;
+  bool of_members = false;  // counts in the dimensions of members; records from before them do not
 
   std::int64_t version = 0;
   std::uint64_t content = 0;
@@ -78,6 +79,10 @@ struct LedgerRecord {
   std::string priority;
   std::string rules;  // version
   AuthorKey author{};
+  // Accounts of the rules: the one that wrote it comes first if `by_ambassador`, then those that it
+  // answers or names.
+  std::vector<std::string> ambassadors;
+  std::optional<KeyedHash> answered;  // erased(author) of whom an ambassador answers
 
   std::optional<Time> snapshot_at;  // seen_at of the last engagement snapshot
   std::array<std::optional<std::int64_t>, kEngagementCounts> snapshot;

@@ -15,9 +15,6 @@ int priority_rank(std::string_view priority);
 // The opposite; "normal" for what is no rank.
 std::string_view priority_of_rank(int rank);
 
-// Bytes from their hex form; empty when it is none.
-std::optional<std::string> from_hex(std::string_view text);
-
 // Where an item stands in a list: by priority, then by deadline (none is last), then by age.
 struct QueuePlace {
   int rank = 0;  // negated, so that urgent comes first

@@ -123,19 +123,9 @@ class PartitionRecount {
 // How far the stream has come by now, in any partition: nothing was dropped that had not expired
 // then.
 Result<Time> PartitionRecount::stream_time() const {
-  Time latest{};
-  bool damaged = false;
-  auto scanned = store_.scan(Space::Meta, kStreamTimes, prefix_end(kStreamTimes),
-                             [&](std::string_view key, std::string_view value) {
-                               if (!parse_stream_time_key(key)) return true;
-                               const auto time = parse_stream_time(value);
-                               damaged = !time;
-                               if (time) latest = std::max(latest, *time);
-                               return !damaged;
-                             });
-  if (!scanned) return std::unexpected(std::move(scanned.error()));
-  if (damaged) return fail(Code::Corrupt, "recount: a partition's stream time is damaged");
-  return latest;
+  const auto latest = newest_stream_time(store_);
+  if (!latest) return std::unexpected(latest.error());
+  return latest->value_or(Time{});
 }
 
 void PartitionRecount::start_over() {

@@ -25,6 +25,10 @@ Response answer_tag_report(const Service& service, const Principal& who, const R
 Response answer_place_report(const Service& service, const Principal& who, const Request& request);
 Response answer_response_report(const Service& service, const Principal& who,
                                 const Request& request);
+Response answer_member_report(const Service& service, const Principal& who, const Request& request);
+Response answer_ambassador_report(const Service& service, const Principal& who,
+                                  const Request& request);
+Response answer_author(const Service& service, const Principal& who, const Request& request);
 Response answer_formulas(const Service& service, const Principal& who, const Request& request);
 Response answer_mentions(const Service& service, const Principal& who, const Request& request);
 Response answer_erase_author(const Service& service, const Principal& who, const Request& request);

@@ -34,8 +34,12 @@ void begin_counts(JsonWriter& json, const CountWindow& window) {
   json.field("bucket_seconds", kHourSeconds);
 }
 
+std::string formula_name(FormulaId id) {
+  return fmt::format("{}/{}", formula(id).id, formula(id).version);
+}
+
 void write_formula(JsonWriter& json, FormulaId id) {
-  json.field("formula", fmt::format("{}/{}", formula(id).id, formula(id).version));
+  json.field("formula", formula_name(id));
 }
 
 void write_ratio(JsonWriter& json, std::string_view name, const Ratio& ratio) {

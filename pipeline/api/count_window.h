@@ -24,7 +24,8 @@ Result<Measure> measure_param(const Request& request);
 // Opens an object and writes what every answer from hours begins with.
 void begin_counts(JsonWriter& json, const CountWindow& window);
 
-// The field `formula`: its id and version.
+// Its id and version, as in "share_of_voice/1", and the field `formula` with that.
+std::string formula_name(FormulaId id);
 void write_formula(JsonWriter& json, FormulaId id);
 // A field with the value of a ratio, or null.
 void write_ratio(JsonWriter& json, std::string_view name, const Ratio& ratio);

@@ -23,6 +23,7 @@ constexpr std::array kVoiceParams = {"by"sv, "window"sv, "end"sv};
 constexpr std::array kTimesParams = {"dimension"sv, "id"sv, "window"sv, "end"sv, "limit"sv};
 constexpr std::array kReportParams = {"window"sv, "end"sv};
 constexpr std::array kResponseParams = {"queue"sv, "window"sv, "end"sv};
+constexpr std::array kMemberParams = {"weeks"sv, "end"sv};
 constexpr std::array kPlaceParams = {"window"sv, "end"sv, "limit"sv};
 
 Feed& queue_feed(const ApiParts& parts, const Request& request) {
@@ -60,6 +61,10 @@ constexpr RouteEntry kRoutes[] = {
      answer_place_report},
     {"response_report", "GET", "/api/v1/reports/responses", Access::Read, RunsOn::Reader,
      kResponseParams, answer_response_report},
+    {"member_report", "GET", "/api/v1/reports/members", Access::Read, RunsOn::Reader, kMemberParams,
+     answer_member_report},
+    {"ambassador_report", "GET", "/api/v1/reports/ambassadors", Access::Read, RunsOn::Reader,
+     kReportParams, answer_ambassador_report},
     {"formulas", "GET", "/api/v1/formulas", Access::Read, RunsOn::Reader, {}, answer_formulas},
     {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, {}, answer_rules},
     {"explain", "POST", "/api/v1/rules/explain", Access::Read, RunsOn::Reader, {}, answer_explain},
@@ -78,7 +83,9 @@ constexpr RouteEntry kRoutes[] = {
      {},
      answer_action},
     {"mentions", "POST", "/api/v1/mentions", Access::Write, RunsOn::Writer, {}, answer_mentions},
-    {"author",
+    {"author", "GET", "/api/v1/authors/{network}/{id}", Access::Read, RunsOn::Reader, kReportParams,
+     answer_author},
+    {"erase_author",
      "DELETE",
      "/api/v1/authors/{network}/{id}",
      Access::Admin,
@@ -125,26 +132,37 @@ Found refuse(Response response) {
   return Found{nullptr, std::move(response)};
 }
 
-std::string methods_of(const RouteEntry& route) {
-  return route.method == "GET" ? "GET, HEAD, OPTIONS" : std::string(route.method) + ", OPTIONS";
+// Those that share a pattern stand behind each other and differ in method.
+std::string methods_of(std::string_view pattern) {
+  std::string methods;
+  for (const RouteEntry& route : kRoutes) {
+    if (route.pattern != pattern) continue;
+    methods.append(route.method).append(route.method == "GET" ? ", HEAD, " : ", ");
+  }
+  return methods + "OPTIONS";
 }
 
 Found find_route(Request& request) {
-  const auto found = std::ranges::find_if(kRoutes, [&](const RouteEntry& route) {
+  const auto first = std::ranges::find_if(kRoutes, [&](const RouteEntry& route) {
     return matches(route.pattern, request.path, request.captures);
   });
-  if (found == std::end(kRoutes)) return refuse(problem(404, "no such resource"));
+  if (first == std::end(kRoutes)) return refuse(problem(404, "no such resource"));
   if (request.method == "OPTIONS") {
     Response response;
     response.status = 204;
     response.content_type.clear();
-    response.headers.emplace_back("Allow", methods_of(*found));
+    response.headers.emplace_back("Allow", methods_of(first->pattern));
     return refuse(std::move(response));
   }
-  const bool reads = request.method == "GET" || request.method == "HEAD";
-  if (found->method == "GET" ? !reads : request.method != found->method) {
-    Response response = problem(405, "this resource allows " + methods_of(*found));
-    response.headers.emplace_back("Allow", methods_of(*found));
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  const auto found = std::find_if(first, std::end(kRoutes), [&](const RouteEntry& route) {
+    return route.pattern == first->pattern && route.method == method;
+  });
+  if (found == std::end(kRoutes)) {
+    const std::string methods = methods_of(first->pattern);
+    Response response = problem(405, "this resource allows " + methods);
+    response.headers.emplace_back("Allow", methods);
     return refuse(std::move(response));
   }
   for (const auto& [name, value] : request.query) {

@@ -16,6 +16,7 @@
 #include "rules/explain.h"
 #include "rules/rule_set.h"
 #include "state/author_sets.h"
+#include "state/authors.h"
 #include "state/counters.h"
 #include "state/feed.h"
 #include "state/queues.h"
@@ -110,8 +111,11 @@ struct ApiParts {
   Feed& alerts;
   const CounterReader& counters;
   const AuthorSetReader& author_sets;
+  const FirstSeenReader& first_seen;
   prometheus::Registry& registry;
   Clock clock;
+  // Under which key an author is known.
+  std::function<AuthorKey(std::string_view network, std::string_view id)> author_key;
   // Stream time of what is served, for `as_of`.
   std::function<Time()> as_of;
   // The `tagged` record of a message (JSON), or empty when it has no text any more.

@@ -78,16 +78,10 @@ Result<void> look_through(const fs::path& checkpoint, BackupManifest& manifest) 
     });
     if (!counted) return counted;
   }
-  std::optional<Time> latest;
-  auto scanned = (*store)->scan(Space::Meta, kStreamTimes, prefix_end(kStreamTimes),
-                                [&](std::string_view key, std::string_view value) {
-                                  const auto time = parse_stream_time(value);
-                                  if (!parse_stream_time_key(key) || !time) return true;
-                                  latest = latest ? std::max(*latest, *time) : *time;
-                                  return true;
-                                });
-  if (scanned && latest) manifest.stream_time = format_time(*latest);
-  return scanned;
+  const auto latest = newest_stream_time(**store);
+  if (!latest) return std::unexpected(latest.error());
+  if (*latest) manifest.stream_time = format_time(**latest);
+  return {};
 }
 
 // Files that hold the store; what RocksDB says of its own doings is none.

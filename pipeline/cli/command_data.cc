@@ -13,8 +13,10 @@
 #include "pipeline/cli/config.h"
 #include "pipeline/cli/report.h"
 #include "pipeline/run/replay.h"
+#include "state/count_query.h"
 #include "state/counters.h"
 #include "state/store.h"
+#include "state/stream_time.h"
 
 namespace vigie {
 namespace {
@@ -72,9 +74,61 @@ Result<GenerateOptions> generate_options(const GenerateCommand& command) {
   return options;
 }
 
+// One series over a window.
+Result<void> print_window(const CountersCommand& command, const Store& store,
+                          const CounterReader& counters, const AuthorSetReader& authors) {
+  const auto as_of = newest_stream_time(store);
+  if (!as_of) return std::unexpected(as_of.error());
+  if (!*as_of) return fail(Code::Invalid, "nothing was counted yet");
+  const auto word = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+  };
+  CountWords words;
+  words.dimension = command.dimension;
+  words.id = word(command.id);
+  words.measure = word(command.measure);
+  words.window = word(command.window);
+  words.step = word(command.step);
+  words.end = word(command.end);
+  const auto query = read_count_query(words, **as_of);
+  if (!query) return fail(query.error().code, "--" + query.error().message);
+  const auto answered = answer(*query, counters, authors);
+  if (!answered) return std::unexpected(answered.error());
+  std::string line;
+  append_json(line, *query, *answered);
+  line += '\n';
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  return {};
+}
+
+Result<void> print_hours(const CountersCommand& command, const CounterReader& counters,
+                         const AuthorSetReader& authors) {
+  const std::optional<Dimension> wanted = parse_dimension(command.dimension);
+  if (!command.dump && !wanted) {
+    return std::unexpected(wrong(fmt::format("--dimension: unknown \"{}\"", command.dimension)));
+  }
+  std::string line;
+  return dump_counts(counters, authors, std::nullopt, [&](const CountLine& count) {
+    const bool asked =
+        command.dump ? !is_of_members(count.dimension)
+                     : count.dimension == *wanted && (command.id.empty() || count.id == command.id);
+    if (!asked) return;
+    line.clear();
+    append_count(line, count);
+    line += '\n';
+    std::fwrite(line.data(), 1, line.size(), stdout);
+  });
+}
+
 }  // namespace
 
 Exit counters(const CountersCommand& command) {
+  const bool windowed = !command.window.empty() || !command.step.empty() ||
+                        !command.measure.empty() || !command.end.empty();
+  if (windowed && command.dump) {
+    report(wrong("--dump: prints every hour; expected no --window, --step, --measure or --end"));
+    return Exit::Usage;
+  }
   auto config = load_config(command.config, process_environment());
   if (!config) return report(config.error());
   const bool kafka = config->log.kind == LogConfig::Kind::Kafka;
@@ -82,25 +136,15 @@ Exit counters(const CountersCommand& command) {
   options.read_only = true;
   auto store = Store::open(config->data_dir / (kafka ? "view" : "state"), options);
   if (!store) return report(store.error());
-  constexpr std::int32_t kAnyPartition = 65'535;
-  const CounterReader reader(**store, kAnyPartition);
-  const AuthorSetReader authors(**store, kAnyPartition);
-  std::string line;
-  const std::optional<Dimension> wanted = parse_dimension(command.dimension);
-  if (!command.dump && !wanted) {
-    return report(wrong(fmt::format("--dimension: unknown \"{}\"", command.dimension)));
-  }
-  auto dumped = dump_counts(reader, authors, std::nullopt, [&](const CountLine& count) {
-    const bool asked = command.dump || (count.dimension == *wanted &&
-                                        (command.id.empty() || count.id == command.id));
-    if (!asked) return;
-    line.clear();
-    append_count(line, count);
-    line += '\n';
-    std::fwrite(line.data(), 1, line.size(), stdout);
-  });
-  if (!dumped) return report(dumped.error());
-  return Exit::Good;
+  // The broker knows how many there are; the store knows those that count.
+  const auto present = CounterReader(**store, 0).present();
+  if (!present) return report(present.error());
+  const std::int32_t partitions = present->empty() ? 0 : number(present->back()) + 1;
+  const CounterReader reader(**store, partitions);
+  const AuthorSetReader authors(**store, partitions);
+  const auto printed = windowed ? print_window(command, **store, reader, authors)
+                                : print_hours(command, reader, authors);
+  return printed ? Exit::Good : report(printed.error());
 }
 
 Exit generate(const GenerateCommand& command) {

@@ -76,6 +76,11 @@ struct CountersCommand {
   bool dump = false;
   std::string dimension = "all";
   std::string id;
+  // Any of these asks for one series over a window, as the API does; empty: the default.
+  std::string window;
+  std::string step;
+  std::string measure;
+  std::string end;
 };
 Exit counters(const CountersCommand& command);
 

@@ -144,12 +144,26 @@ void add_rules(CLI::App& app, Commands& commands, Exit& exit) {
 }
 
 void add_data(CLI::App& app, Commands& commands, Exit& exit) {
-  CLI::App* counters = app.add_subcommand("counters", "Print hour counters of a data directory");
+  CLI::App* counters = app.add_subcommand(
+      "counters",
+      "Print counters of a data directory, also while the service runs: the hours of a dimension, "
+      "a line a value, or with --window, --step, --measure or --end one series as the API answers "
+      "it");
   counters->add_option("-c,--config", commands.counters.config, "Config file")->required();
-  counters->add_flag("--dump", commands.counters.dump, "Every value that is not zero");
+  counters->add_flag("--dump", commands.counters.dump,
+                     "Every value that is not zero, but for the dimensions that reports on members "
+                     "are made from: ambassador, ambassador×author, author×brand");
   counters->add_option("--dimension", commands.counters.dimension,
                        "all, network, theme, campaign, queue ...");
   counters->add_option("--id", commands.counters.id, "One series of the dimension");
+  counters->add_option("--window", commands.counters.window,
+                       "How far back, as in 90m, 24h or 30d (default: 24h)");
+  counters->add_option("--step", commands.counters.step, "Length of a point, as in 15m or 1d");
+  counters->add_option("--measure", commands.counters.measure,
+                       "mentions, own, questions, likes, replies, shares, views, clicks, "
+                       "conversions or authors (default: mentions)");
+  counters->add_option("--end", commands.counters.end,
+                       "When the window ends, RFC 3339 (default: as far as the counts go)");
   counters->callback([&] { exit = vigie::counters(commands.counters); });
 
   GenerateCommand& options = commands.generate;

@@ -189,6 +189,7 @@ Result<void> Service::Impl::start_api() {
                  .alerts = view->alert_feed(),
                  .counters = view->counters(),
                  .author_sets = view->author_sets(),
+                 .first_seen = view->first_seen(),
                  .registry = registry};
   parts.clock = system_clock();
   parts.as_of = [this] { return view->as_of(); };
@@ -200,6 +201,9 @@ Result<void> Service::Impl::start_api() {
       return erase_author(network, id);
     };
   }
+  parts.author_key = [this](std::string_view network, std::string_view id) {
+    return keys->of(network, id);
+  };
   parts.act = [this](ConversationRecord action) { return desk->act(std::move(action)); };
   parts.erasure = [this](std::string_view id) { return erasure_json(*erasures, id); };
   parts.rules = [this] { return rules->current(); };

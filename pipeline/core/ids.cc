@@ -9,6 +9,12 @@
 namespace vigie {
 namespace {
 
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
 bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
 }
@@ -103,6 +109,26 @@ std::string hex(const std::uint8_t* bytes, std::size_t size) {
     out += kDigits[bytes[i] & 15];
   }
   return out;
+}
+
+std::optional<std::string> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = hex_value(text[i]);
+    const int low = hex_value(text[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+  }
+  return out;
+}
+
+std::optional<AuthorKey> parse_author_key(std::string_view hex_text) {
+  const std::optional<std::string> bytes = from_hex(hex_text);
+  AuthorKey key{};
+  if (!bytes || bytes->size() != key.size()) return std::nullopt;
+  std::ranges::copy(*bytes, key.begin());
+  return key;
 }
 
 }  // namespace vigie

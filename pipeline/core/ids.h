@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -66,5 +67,8 @@ std::string hex(const std::uint8_t* bytes, std::size_t size);
 inline std::string hex(const AuthorKey& key) {
   return hex(key.data(), key.size());
 }
+// Bytes from their hex form, in small letters; empty when it is none.
+std::optional<std::string> from_hex(std::string_view text);
+std::optional<AuthorKey> parse_author_key(std::string_view hex_text);
 
 }  // namespace vigie

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "pipeline/core/bytes.h"
-#include "pipeline/core/json.h"
 #include "pipeline/route/route.h"
 #include "pipeline/run/records.h"
 #include "state/contributions.h"
@@ -21,15 +20,6 @@ std::vector<std::string> ids_of(const RuleSet& rules, const std::vector<std::uin
   ids.reserve(indices.size());
   for (const std::uint32_t index : indices) ids.emplace_back(rules.rules()[index].id);
   return ids;
-}
-
-// An author's key in text, as the key of an `authors` record.
-std::string authors_json(Time first_seen) {
-  std::string out;
-  JsonWriter json(out);
-  json.begin_object().field("v", std::int64_t{1});
-  json.field("first_seen", format_time(first_seen)).end_object();
-  return out;
 }
 
 }  // namespace
@@ -238,7 +228,7 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
     record.author_new = *fresh;
     if (*fresh) {
       authors_.saw(author, seen_at);
-      output(Topic::Authors, hex(author), authors_json(seen_at));
+      output(Topic::Authors, hex(author), first_seen_json(seen_at));
     }
   }
   const Minute expires = expires_after(stream_time_, kLedgerKept);
@@ -264,6 +254,12 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
   record.by_ambassador = verdict.by_ambassador;
   record.reply = (verdict.by_brand || verdict.by_ambassador) &&
                  (!mention.conversation_id.empty() || !mention.in_reply_to.empty());
+  record.of_members = true;
+  record.ambassadors = verdict.ambassadors;
+  if (verdict.by_ambassador && mention.in_reply_to_author &&
+      !mention.in_reply_to_author->id.empty()) {
+    record.answered = erased(keys_.of(mention.network, mention.in_reply_to_author->id));
+  }
   if (verdict.brand) record.brand = rules.brand_id();
   record.competitors = ids_of(rules, verdict.competitors);
   record.themes = ids_of(rules, verdict.themes);
@@ -422,11 +418,14 @@ Result<void> Apply::author_wide(const Mention& mention, Time seen_at, const Rule
 }
 
 Result<std::vector<CounterBatch::Change>> Apply::count(Effects& effects) {
+  for (const std::string& key : std::exchange(forgotten_counters_, {})) {
+    effects.state.erase(Space::Counters, key);
+    if (options_.log_is_remote) output(Topic::CountersLong, key, std::nullopt);
+  }
   auto changes = counters_.flush(effects.state);
   if (!changes || !options_.log_is_remote) return changes;
   for (const CounterBatch::Change& change : *changes) {
-    const bool is_kept_long =
-        change.granularity == Granularity::Hour && is_long(change.series.dimension);
+    const bool is_kept_long = kept_for(change.series.dimension, change.granularity) > kHoursKept;
     output(is_kept_long ? Topic::CountersLong : Topic::Counters, change.key, change.bytes);
   }
   return changes;

@@ -91,6 +91,7 @@ class Apply {
                           const RuleSet& rules);
   Result<void> author_wide(const Mention& mention, Time seen_at, const RuleSet& rules);
   Result<void> erase_author(const AuthorKey& author, Time asked_at);
+  Result<void> forget_brand_hours(const AuthorKey& author, Erasure& erasure);
   void erase_message(const std::string& key, Time asked_at, Erasure& erasure);
   void leave_queues(const std::string& key, const LedgerRecord& old, Time asked_at,
                     Erasure& erasure);
@@ -119,8 +120,9 @@ class Apply {
   CounterBatch counters_;
   Time stream_time_{};
   bool stream_moved_ = false;
-  Time erased_until_{};                    // no author's erasure reaches further
-  std::map<AuthorKey, Erasure> erasures_;  // of this batch
+  Time erased_until_{};                          // no author's erasure reaches further
+  std::map<AuthorKey, Erasure> erasures_;        // of this batch
+  std::vector<std::string> forgotten_counters_;  // of authors erased in this batch
   std::uint64_t next_erasure_ = 0;
   std::vector<Record> outputs_;
   std::map<std::string, std::size_t> tagged_in_batch_;  // key -> index into outputs_

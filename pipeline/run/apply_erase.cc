@@ -1,6 +1,7 @@
 // What an erasure does to the state of one partition. Log and files forget later: erasures.h.
 #include <algorithm>
 
+#include "pipeline/core/bytes.h"
 #include "pipeline/run/apply.h"
 #include "state/contributions.h"
 #include "state/queues.h"
@@ -24,10 +25,25 @@ Result<void> Apply::erase_author(const AuthorKey& author, Time asked_at) {
   auto stood = authors_.erase(partition_, author, asked_at);
   if (!stood) return std::unexpected(std::move(stood.error()));
   for (std::string& key : *stood) erasure.stood.emplace_back(Space::Authors, std::move(key));
+  auto forgotten = forget_brand_hours(author, erasure);
+  if (!forgotten) return forgotten;
   erased_until_ = std::max(erased_until_, asked_at);
   output(Topic::Authors, hex(author), std::nullopt);
   output(Topic::Authors, erased_record_key(hex(erased(author)), partition_), erased_json(erasure));
   return {};
+}
+
+// Hours that are frozen stay when messages are taken back.
+Result<void> Apply::forget_brand_hours(const AuthorKey& author, Erasure& erasure) {
+  const KeyedHash name = erased(author);
+  std::string begin = counters_of(partition_, Dimension::AuthorBrand);
+  put_text(begin, hex(name.data(), name.size()));
+  return store_.scan(Space::Counters, begin, prefix_end(begin),
+                     [&](std::string_view key, std::string_view) {
+                       forgotten_counters_.emplace_back(key);
+                       erasure.stood.emplace_back(Space::Counters, std::string(key));
+                       return true;
+                     });
 }
 
 // Also a record that has expired, or a tombstone that names the message, may still be in the store.

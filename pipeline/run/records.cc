@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <simdjson.h>
 #include <xxhash.h>
 
 #include "pipeline/core/json.h"
@@ -38,6 +39,27 @@ void field_or_null(JsonWriter& json, std::string_view field, const std::string& 
 }
 
 }  // namespace
+
+std::string first_seen_json(Time first_seen) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().field("v", std::int64_t{1});
+  json.field("first_seen", format_time(first_seen)).end_object();
+  return out;
+}
+
+std::optional<FirstSeen> parse_first_seen(std::string_view key,
+                                          std::optional<std::string_view> value) {
+  const auto author = parse_author_key(key);
+  if (!author) return std::nullopt;
+  FirstSeen out{*author, std::nullopt};
+  if (!value) return out;
+  simdjson::dom::parser parser;
+  std::string_view time;
+  if (parser.parse(simdjson::padded_string(*value))["first_seen"].get(time)) return std::nullopt;
+  out.at = parse_time(time);
+  return out.at ? std::optional(out) : std::nullopt;
+}
 
 std::string tagged_json(const Mention& mention, const LedgerRecord& record) {
   std::string out;

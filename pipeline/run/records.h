@@ -16,6 +16,16 @@ namespace vigie {
 // `priority`, `rules` (version) and `hidden` where it is. Only for a record that is kept, or was.
 std::string tagged_json(const Mention& mention, const LedgerRecord& record);
 
+// The value of an author's record in `authors`, whose key is the author key in hex.
+std::string first_seen_json(Time first_seen);
+// The author and when they were first seen; empty for the other records of that topic.
+struct FirstSeen {
+  AuthorKey author{};
+  std::optional<Time> at;  // none: the author was erased
+};
+std::optional<FirstSeen> parse_first_seen(std::string_view key,
+                                          std::optional<std::string_view> value);
+
 // What could not be read, as a record of `deadletter`: reason, where it came from, its length, its
 // XXH3 and the first 64 KiB as base64.
 Record dead_letter(const EventLog& log, std::string_view source, std::string_view position,

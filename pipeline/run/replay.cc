@@ -80,17 +80,20 @@ class TopicFiles {
 
 Result<void> write_counters(const View& view, const std::filesystem::path& directory,
                             std::optional<Time> stream_time) {
-  std::ofstream stream(directory / "counters.ndjson", std::ios::binary | std::ios::trunc);
+  std::ofstream counted(directory / "counters.ndjson", std::ios::binary | std::ios::trunc);
+  std::ofstream of_members(directory / "members.ndjson", std::ios::binary | std::ios::trunc);
   std::string line;
   auto dumped =
       dump_counts(view.counters(), view.author_sets(), stream_time, [&](const CountLine& count) {
         line.clear();
         append_count(line, count);
-        stream << line << '\n';
+        (is_of_members(count.dimension) ? of_members : counted) << line << '\n';
       });
   if (!dumped) return dumped;
-  stream.close();
-  if (stream.fail()) return fail(Code::Unavailable, "cannot write counters.ndjson");
+  counted.close();
+  of_members.close();
+  if (counted.fail()) return fail(Code::Unavailable, "cannot write counters.ndjson");
+  if (of_members.fail()) return fail(Code::Unavailable, "cannot write members.ndjson");
   return {};
 }
 

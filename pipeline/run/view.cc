@@ -15,7 +15,9 @@
 
 #include "pipeline/core/bytes.h"
 #include "pipeline/core/json.h"
+#include "pipeline/run/records.h"
 #include "state/cut.h"
+#include "state/stream_time.h"
 
 namespace vigie {
 namespace {
@@ -71,6 +73,7 @@ struct View::Impl {
   std::unique_ptr<Queues> queues;
   CounterReader counters;
   AuthorSetReader author_sets;
+  FirstSeenReader first_seen;
   AlertBook alerts;
   Feed social;
   Feed community;
@@ -97,6 +100,7 @@ struct View::Impl {
         options(std::move(o)),
         counters(s, l.partitions(Topic::Mentions)),
         author_sets(s, l.partitions(Topic::Mentions)),
+        first_seen(s),
         social(options.feed_capacity),
         community(options.feed_capacity),
         alert_feed(options.feed_capacity),
@@ -130,6 +134,7 @@ struct View::Impl {
   void fold_alert(const LogRecord& record);
   void fold_latest(Topic topic, const LogRecord& record, StoreBatch& batch);
   void fold_counter(const LogRecord& record, StoreBatch& batch);
+  static void fold_author(const LogRecord& record, StoreBatch& batch);
   void push(const LogRecord& record, const ConversationRecord* change, const std::string& before);
   void advance(Time time);
 };
@@ -185,6 +190,7 @@ Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds w
     const bool is_new = record.offset >= folded;
     if (source.topic == Topic::Conversations) fold_conversation(record, is_new, effects.state);
     if (source.topic == Topic::Alerts) fold_alert(record);
+    if (source.topic == Topic::Authors) fold_author(record, effects.state);
     if (source.topic == Topic::Tagged) fold_latest(source.topic, record, effects.state);
     if (source.topic == Topic::Counters || source.topic == Topic::CountersLong) {
       fold_counter(record, effects.state);
@@ -197,6 +203,10 @@ Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds w
     put_fixed(value, offset);
     effects.state.put(Space::Meta, fold_key(source.topic, partition), value);
     effects.next.emplace_back(partition, offset);
+  }
+  if (options.fold_state) {
+    const Time folded{std::chrono::microseconds{as_of.load()}};
+    effects.state.put(Space::Meta, kViewTime, encode_stream_time(folded));
   }
   const std::size_t count = polled->size();
   auto committed = source.reader->commit(std::move(effects));
@@ -294,6 +304,16 @@ void View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
   }
 }
 
+void View::Impl::fold_author(const LogRecord& record, StoreBatch& batch) {
+  const auto seen = parse_first_seen(record.key, record.value);
+  if (!seen) return;
+  if (seen->at) {
+    batch.put(Space::Authors, first_seen_key(seen->author), first_seen_value(*seen->at));
+  } else {
+    batch.erase(Space::Authors, first_seen_key(seen->author));
+  }
+}
+
 View::View(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 View::~View() = default;
 
@@ -304,6 +324,9 @@ Result<std::unique_ptr<View>> View::open(EventLog& log, Store& store,
   if (!queues) return std::unexpected(std::move(queues.error()));
   impl->queues = std::move(*queues);
   impl->advance(impl->queues->newest_record());
+  const auto folded = newest_stream_time(store);
+  if (!folded) return std::unexpected(folded.error());
+  if (*folded) impl->advance(**folded);
   const auto rewind = static_cast<Offset>(impl->options.feed_capacity);
   std::vector<std::pair<Topic, Offset>> topics = {{Topic::Conversations, rewind}};
   // Alerts are few and their life is a fold from the beginning.
@@ -312,6 +335,7 @@ Result<std::unique_ptr<View>> View::open(EventLog& log, Store& store,
     topics.emplace_back(Topic::Tagged, 0);
     topics.emplace_back(Topic::CountersLong, 0);
     topics.emplace_back(Topic::Counters, 0);
+    topics.emplace_back(Topic::Authors, 0);
   }
   for (const auto& [topic, back] : topics) {
     auto added = impl->add_source(topic, back);
@@ -342,6 +366,9 @@ const CounterReader& View::counters() const {
 }
 const AuthorSetReader& View::author_sets() const {
   return impl_->author_sets;
+}
+const FirstSeenReader& View::first_seen() const {
+  return impl_->first_seen;
 }
 const AlertBook& View::alerts() const {
   return impl_->alerts;

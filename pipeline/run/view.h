@@ -15,6 +15,7 @@
 #include "pipeline/log/event_log.h"
 #include "pipeline/log/text_retention.h"
 #include "state/author_sets.h"
+#include "state/authors.h"
 #include "state/counters.h"
 #include "state/feed.h"
 #include "state/queues.h"
@@ -52,6 +53,7 @@ class View {
   const Queues& queues() const;
   const CounterReader& counters() const;
   const AuthorSetReader& author_sets() const;
+  const FirstSeenReader& first_seen() const;
   const AlertBook& alerts() const;
   Feed& social();
   Feed& community();

@@ -144,6 +144,7 @@ class ApplyWorld {
     return value && *value ? **value : std::string();
   }
   Store& store() { return log_.store(); }
+  const AuthorKeys& keys() const { return keys_; }
 
   Recount recount() { return recount_ledger(store()); }
 

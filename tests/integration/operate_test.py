@@ -39,6 +39,8 @@ def recounts_and_backups(vigie, directory):
     service.stop()
     assert not os.path.exists(os.path.join(directory, "data", "control.sock"))
 
+    windows(service)
+
     other = Service(vigie, os.path.join(directory, "other"), [])
     code, said = other.command("restore", "--from", to)
     assert code == 0, f"exit {code}: {said}"
@@ -47,6 +49,30 @@ def recounts_and_backups(vigie, directory):
     now = sum(value for key, value in service.dump().items() if key[:3] == ("all", "all", "mentions"))
     assert 0 < restored < now, (restored, now)
     print(f"ok   a backup of a running service has {restored} of {now} mentions")
+
+
+def windows(service):
+    """A window is the sum of its hours, and ends where the counts do unless it is told."""
+    hours = {key: value for key, value in service.dump().items()
+             if key[:3] == ("theme", "delivery", "mentions")}
+    last = max(key[3] for key in hours)
+    code, said = service.command("counters", "--dimension", "theme", "--id", "delivery",
+                                 "--window", "35d", "--step", "1d")
+    assert code == 0, said
+    answer = json.loads(said)
+    assert answer["total"] == sum(hours.values()) > 0, (answer["total"], sum(hours.values()))
+    assert answer["bucket_seconds"] == 3600 and len(answer["points"]) == 35, answer
+    assert answer["as_of"][:13] == last[:13], (answer["as_of"], last)
+    code, said = service.command("counters", "--dimension", "theme", "--id", "delivery",
+                                 "--window", "1h", "--end", last.replace(":00:00Z", ":59:00Z"))
+    assert json.loads(said)["total"] == hours["theme", "delivery", "mentions", last], said
+    for wrong, words in ((["--window", "36y"], "--window: expected 1m to 35d"),
+                         (["--measure", "loves"], "--measure: unknown"),
+                         (["--step", "7m", "--window", "30d"], "--step: buckets of 3600 s"),
+                         (["--dump", "--window", "1h"], "--dump")):
+        code, said = service.command("counters", *wrong)
+        assert code != 0 and words in said, (wrong, code, said)
+    print(f"ok   a window of the theme holds its {len(hours)} hours")
 
 
 def full_disk(vigie, directory):

@@ -12,7 +12,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from service import Estimate, RULES, SAMPLES, counters, equal, recount, scratch
 
 BROAD_RULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "broad_rules.yaml")
-FILES = ["tagged", "queue.social", "queue.community", "alerts", "deadletter", "counters", "items"]
+FILES = ["tagged", "queue.social", "queue.community", "alerts", "deadletter", "counters", "members", "items"]
+MEMBERS = "ambassador,ambassador×author,author×brand"
 
 
 def replay(vigie, source, out, *options, rules=RULES):
@@ -30,6 +31,13 @@ def check(vigie, what, source, directory, *options, rules=RULES):
         assert filecmp.cmp(*pair, shallow=False), f"{what}: {name} differs between two runs"
     print(f"ok   {what}: the same bytes twice")
     equal(what, first, counters(recount("--input", source, *options, rules=rules)))
+    with open(os.path.join(directory, "a", "members.ndjson"), encoding="utf-8") as lines:
+        members = counters(lines)
+    again = recount("--input", source, "--dimensions", MEMBERS, *options, rules=rules)
+    again = counters(again)
+    # Rules that match nobody's mention of the brand, and no ambassador, count no members.
+    if again or members:
+        equal(f"{what}, members", members, again)
     return first
 
 
@@ -73,6 +81,9 @@ def main():
         subprocess.run([vigie, "generate", "--seed", "11", "--rate", "2", "--duration", "6h",
                         "--start", "2026-06-03T06:00:00Z", "--out", made], check=True)
         check(vigie, "generated, all ops", made, directory)
+        with open(os.path.join(directory, "a", "members.ndjson"), encoding="utf-8") as lines:
+            counted = {json.loads(line)["dimension"] for line in lines}
+        assert counted == set(MEMBERS.split(",")), f"only {counted} were counted"
         check(vigie, "generated, nothing expires", made, directory, "--keep")
 
         # Late by minutes and sent twice: neighbours within 500 lines change places.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts a stream of mentions again, from an NDJSON file and a rules file.
 
-    recount.py --rules R --input F [--keep] [--dimensions all,theme] > counters.ndjson
+    recount.py --rules R --input F [--keep] [--dimensions all,ambassador] > counters.ndjson
     recount.py --rules R --input F --tags > tags.ndjson
     recount.py --rules R --input F --routes
 
@@ -14,11 +14,11 @@ none here.
 import argparse
 import collections
 import datetime
-import hashlib
-import hmac
 import json
 import sys
 
+from messages import (AUTHOR_OPS, author_key, content_of, erased_name, is_valid, told_by,
+                      version_of)
 from rules import Rules, parse_time
 
 MINUTE = 60_000_000
@@ -35,39 +35,11 @@ DIMENSIONS = ("all", "network", "brand", "competitor", "theme", "campaign", "que
               "theme×kind", "campaign×ambassador", "theme×hashtag", "theme×link", "theme×author")
 RANKED_DIMENSIONS = ("theme×hashtag", "theme×link", "theme×author")
 RANKED_KEPT = 8 * DAY
-MOST_IDS = 100  # hashtags, and links, of one message that are counted
-LONGEST_ID = 2048
+BRAND_KEPT = 63 * DAY
 LONG_DIMENSIONS = ("brand", "theme", "campaign", "network")
 AUTHOR_DIMENSIONS = ("brand", "competitor", "theme", "campaign")
 EXACT_AUTHORS = 256  # what has ever more of them in an hour is counted by a sketch from then on
 COUNTS = ("likes", "replies", "shares", "views", "clicks")
-NOT_CONTENT = ("op", "version", "engagement", "seen_at", "connector", "v")
-FIELDS = ("network", "id", "op", "kind", "conversation_id", "in_reply_to", "in_reply_to_author",
-          "author", "text", "lang", "created_at", "edited_at", "seen_at", "version", "url", "links",
-          "hashtags", "mentions", "media", "place", "engagement", "connector", "campaign",
-          "ambassador", "conversion")
-AUTHOR_OPS = ("hide_author", "unhide_author", "erase_author")
-
-
-def content_of(mention):
-    """What makes two versions of a message the same; null and absent are alike."""
-    content = {}
-    for name in FIELDS:
-        value = mention.get(name)
-        if name in NOT_CONTENT or value is None or value == "":
-            continue
-        if name == "author":
-            value = {k: value.get(k) for k in ("id", "handle") if value.get(k)}
-        if name in ("created_at", "edited_at"):
-            value = parse_time(value)
-        content[name] = value
-    return json.dumps(content, sort_keys=True)
-
-
-def version_of(mention):
-    if mention.get("version") is not None:
-        return mention["version"]
-    return parse_time(mention["edited_at"]) if mention.get("edited_at") else 0
 
 
 class Record:
@@ -91,19 +63,6 @@ class Record:
         self.booked = {}   # what the counters hold of it: (dimension, id, measure, hour) -> number
         self.wrote = []    # in which (dimension, id, hour) its author counts by it
         self.touched = 0
-
-
-def is_valid(mention, op):
-    """Whether the fields are there that the op cannot do without."""
-    if op == "tick":
-        return mention.get("seen_at") is not None
-    author = (mention.get("author") or {}).get("id")
-    if op in AUTHOR_OPS:
-        return bool(mention.get("network") and author)
-    if not (mention.get("network") and mention.get("id")):
-        return False
-    return op not in ("create", "update") or bool(
-        mention.get("kind") and mention.get("created_at") and author)
 
 
 class Recount:
@@ -301,6 +260,9 @@ class Recount:
         for series in self.series(record):
             for measure, minute, number in self.measures(record):
                 booked[series[0], series[1], measure, minute // 60] += number
+        for dimension, name, measure in self.of_members(record):
+            if dimension in self.dimensions:
+                booked[dimension, name, measure, record.minute // 60] += 1
         record.booked = {k: v for k, v in booked.items() if v}
         self.counters.update(record.booked)
         for dimension, name, measure, hour in record.booked:
@@ -359,6 +321,20 @@ class Recount:
             if ambassador:
                 yield "campaign×ambassador", f"{campaign}×{ambassador}"
 
+    # One message each, and no engagement.
+    def of_members(self, record):
+        verdict, told = record.verdict, record.told
+        if not verdict.kept or record.late or record.kind in ("click", "conversion", "reaction"):
+            return
+        if verdict.brand and not verdict.own:
+            yield "author×brand", f"{erased_name(record.author)}×{self.rules.brand_id}", "mentions"
+        for ambassador in told["ambassadors"]:
+            wrote = ambassador == told["wrote"]
+            yield "ambassador", ambassador, "own" if wrote else "mentions"
+            if wrote and told["answered"]:
+                author = erased_name((record.network, told["answered"]))
+                yield "ambassador×author", f"{ambassador}×{author}", "own"
+
     @staticmethod
     def measures(record):
         verdict = record.verdict
@@ -393,6 +369,8 @@ class Recount:
                 kept = 16 * 7 * DAY
             if dimension in RANKED_DIMENSIONS:
                 kept = RANKED_KEPT
+            if dimension == "author×brand":
+                kept = BRAND_KEPT
             if not self.keep and self.stream_time - hour * HOUR > kept:
                 continue
             line = {"dimension": dimension, "id": name, "measure": measure,
@@ -400,26 +378,6 @@ class Recount:
             if measure == "authors" and (dimension, name, hour) in self.sketched:
                 line["estimate"] = True
             yield line
-
-
-def author_key(author):
-    """The key of an author as a replay makes it: its secret is 32 zero bytes."""
-    text = "/".join(author).encode()
-    return hmac.new(bytes(32), text, hashlib.sha256).hexdigest()[:32]
-
-
-def told_by(mention, verdict):
-    place = mention.get("place") or {}
-
-    def short(text):
-        return text if text and len(text.encode()) <= LONGEST_ID else ""
-
-    def some(ids):
-        return [i for i in dict.fromkeys(ids) if len(i.encode()) <= LONGEST_ID][:MOST_IDS]
-
-    return {"country": short(place.get("country")), "city": short(place.get("city")),
-            "ambassador": short(mention.get("ambassador")), "hashtags": some(verdict.hashtags),
-            "links": some(verdict.links)}
 
 
 def add(total, more):

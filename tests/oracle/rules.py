@@ -70,7 +70,7 @@ class Verdict:
     """What the rules say of one mention."""
 
     __slots__ = ("themes", "campaigns", "competitors", "brand", "queue", "route", "priority",
-                 "kept", "own", "question", "by_ambassador", "hashtags", "links")
+                 "kept", "own", "question", "by_ambassador", "ambassadors", "hashtags", "links")
 
     def tags(self, mention):
         return {"network": mention["network"], "id": mention["id"], "themes": self.themes,
@@ -129,6 +129,24 @@ class Rules:
     def is_ambassador(self, network, person):
         return self.is_in(self.ambassadors, network, person)
 
+    def ambassador_named(self, network, person):
+        """The account of the rules that a person has, by handle before id."""
+        handle = bare_handle(person.get("handle") or "")
+        mine = [a for a in self.ambassadors if a.network == network]
+        for account in mine:
+            if account.handle and account.handle == handle:
+                return f"{network}:@{account.handle}"
+        for account in mine:
+            if account.id and account.id == person.get("id"):
+                return f"{network}:{account.id}"
+        return None
+
+    def ambassadors_of(self, view):
+        people = [view.author, view.parent_author, *view.people,
+                  *({"handle": handle} for handle in sorted(view.named))]
+        found = [self.ambassador_named(view.network, person) for person in people]
+        return list(dict.fromkeys(name for name in found if name))
+
     def matches_brand(self, view):
         return evaluate(self.brand_query, view)
 
@@ -184,6 +202,7 @@ class Rules:
         verdict.question = view.question
         verdict.own = view.by_brand
         verdict.by_ambassador = view.by_ambassador
+        verdict.ambassadors = self.ambassadors_of(view)
         verdict.hashtags = [fold(t[1:] if t.startswith("#") else t) for t in view.hashtags or []]
         if view.hashtags is None:
             verdict.hashtags = [w.folded for w in view.words if w.kind == "hashtag"]

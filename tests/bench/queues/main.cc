@@ -139,6 +139,7 @@ int run(const Options& options) {
     Feed feed(1);
     const CounterReader counters(**store, 1);
     const AuthorSetReader authors(**store, 1);
+    const FirstSeenReader first_seen(**store);
     prometheus::Registry registry;
     ApiParts parts{.queues = **queues,
                    .social = feed,
@@ -146,6 +147,7 @@ int run(const Options& options) {
                    .alerts = feed,
                    .counters = counters,
                    .author_sets = authors,
+                   .first_seen = first_seen,
                    .registry = registry};
     parts.as_of = [] { return *parse_time("2026-06-01T12:00:00Z"); };
     parts.tagged = [&](std::string_view key) { return stored_tagged(**store, key); };

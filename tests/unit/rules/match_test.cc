@@ -77,6 +77,10 @@ TEST(Matcher, TheBrandsOwnPeopleAreTold) {
   EXPECT_TRUE(matcher.match(*rules, by_brand, {}).by_brand);
   EXPECT_TRUE(matcher.match(*rules, by_ambassador, {}).by_ambassador);
   EXPECT_TRUE(matcher.match(*rules, to_ambassador, {}).to_ambassador);
+  EXPECT_EQ(matcher.match(*rules, by_ambassador, {}).ambassadors,
+            std::vector<std::string>{"x:@ana"});
+  EXPECT_EQ(matcher.match(*rules, to_ambassador, {}).ambassadors,
+            std::vector<std::string>{"x:@ana"});
   const Verdict& verdict = matcher.match(*rules, mention_of("hey @ACME?"), {});
   EXPECT_TRUE(verdict.to_brand);
   EXPECT_TRUE(verdict.question);

@@ -89,12 +89,63 @@ TEST_F(Contributions, AmbassadorIsTheFieldElseTheAmbassadorWhoWrote) {
   EXPECT_TRUE(counted.contains("campaign×ambassador summer×ab" + std::string(30, '0')));
 }
 
+// By an ambassador, to a customer and naming another ambassador.
+LedgerRecord answer() {
+  LedgerRecord record = sample();
+  record.of_members = true;
+  record.by_ambassador = true;
+  record.ambassadors = {"x:@ana", "x:@bob"};
+  record.answered = KeyedHash{0x0c};
+  return record;
+}
+
+TEST_F(Contributions, OfMembersAreMessagesAndNoEngagement) {
+  booking([](CounterBatch& counters, Authors& authors) {
+    book(Partition{0}, answer(), 1, {}, counters, authors);
+  });
+
+  const KeyedHash hash = erased(sample().author);
+  const auto counted = booked(*store_);
+  const auto only = [](Measure measure) {
+    Measures measures{};
+    at(measures, measure) = 1;
+    return measures;
+  };
+  EXPECT_EQ(counted.at("ambassador x:@ana"), only(Measure::Own));
+  EXPECT_EQ(counted.at("ambassador x:@bob"), only(Measure::Mentions));
+  EXPECT_EQ(counted.at("ambassador×author x:@ana×0c" + std::string(30, '0')), only(Measure::Own));
+  EXPECT_EQ(counted.at("author×brand " + hex(hash.data(), hash.size()) + "×acme"),
+            only(Measure::Mentions));
+  constexpr std::size_t kOthers = 20;
+  EXPECT_EQ(counted.size(), kOthers + 4);
+}
+
+TEST_F(Contributions, OfMembersAreNoneOfABrandAccountAClickOrAnOlderRecord) {
+  LedgerRecord own = answer();
+  own.own = true;
+  own.ambassadors.clear();
+  own.by_ambassador = false;
+  LedgerRecord click = answer();
+  click.kind = Kind::Click;
+  LedgerRecord older = answer();
+  older.of_members = false;
+  for (const LedgerRecord& record : {own, click, older}) {
+    booking([&](CounterBatch& counters, Authors& authors) {
+      book(Partition{0}, record, 1, {}, counters, authors);
+    });
+  }
+
+  for (const auto& [series, measures] : booked(*store_)) {
+    EXPECT_FALSE(series.starts_with("ambassador") || series.starts_with("author×brand")) << series;
+  }
+}
+
 TEST_F(Contributions, AreTakenBackWhole) {
   booking([](CounterBatch& counters, Authors& authors) {
-    book(Partition{0}, sample(), 1, {}, counters, authors);
+    book(Partition{0}, answer(), 1, {}, counters, authors);
   });
   booking([](CounterBatch& counters, Authors& authors) {
-    book(Partition{0}, sample(), -1, {}, counters, authors);
+    book(Partition{0}, answer(), -1, {}, counters, authors);
   });
 
   EXPECT_TRUE(booked(*store_).empty());

@@ -87,9 +87,10 @@ TEST(Buckets, OfAuthorsAndRankedPairsAreHours) {
   std::map<Dimension, int> buckets;
   for (const CounterBatch::Change& change : *flushed) ++buckets[change.series.dimension];
   for (const Dimension dimension : every_dimension()) {
-    const bool hours_only =
-        dimension == Dimension::Author || dimension == Dimension::ThemeHashtag ||
-        dimension == Dimension::ThemeLink || dimension == Dimension::ThemeAuthor;
+    const bool hours_only = dimension == Dimension::Author ||
+                            dimension == Dimension::ThemeHashtag ||
+                            dimension == Dimension::ThemeLink ||
+                            dimension == Dimension::ThemeAuthor || is_of_members(dimension);
     EXPECT_EQ(buckets[dimension], hours_only ? 1 : 2) << name(dimension);
   }
 }
@@ -103,6 +104,9 @@ TEST(Buckets, AreKeptAsLongAsTheirDimensionSays) {
   EXPECT_TRUE(expired(Dimension::Theme, 112));
   EXPECT_FALSE(expired(Dimension::Competitor, 34));
   EXPECT_TRUE(expired(Dimension::Competitor, 35));
+  EXPECT_FALSE(expired(Dimension::AuthorBrand, 62));
+  EXPECT_TRUE(expired(Dimension::AuthorBrand, 63));
+  EXPECT_TRUE(expired(Dimension::AmbassadorAuthor, 35));
   EXPECT_FALSE(expired(Dimension::ThemeLink, 7));
   EXPECT_TRUE(expired(Dimension::ThemeLink, 8));
   EXPECT_TRUE(counter_expired(Dimension::Theme, Granularity::Minute, (10'000 - 25) * 60, now));

@@ -44,6 +44,9 @@ LedgerRecord full_record() {
   record.priority = "high";
   record.rules = "0123456789abcdef";
   record.author[3] = 7;
+  record.of_members = true;
+  record.ambassadors = {"x:@ana", "x:7"};
+  record.answered = KeyedHash{9};
   record.snapshot_at = kNow;
   record.snapshot = {1, std::nullopt, 0, 1'000'000'000'000, std::nullopt};
   record.journal = {{minute_of(kNow) - 3, {1, 0, -2, 0, 0}}, {minute_of(kNow), {0, 5, 0, 0, 9}}};
@@ -56,6 +59,9 @@ TEST(LedgerRecord, ComesBackFromItsBytes) {
   ASSERT_TRUE(read);
   EXPECT_EQ(*read, full_record());
   EXPECT_EQ(*decode_ledger(encode(LedgerRecord{})), LedgerRecord{});
+  LedgerRecord named;
+  named.ambassadors = {"x:@ana"};
+  EXPECT_EQ(*decode_ledger(encode(named)), named);
 }
 
 TEST(LedgerRecord, IsRefusedWhenCutAtAnyByte) {

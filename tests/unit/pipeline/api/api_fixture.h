@@ -125,10 +125,12 @@ class ApiTest : public testing::Test {
     queues_ = *Queues::open(*store_);
     counters_ = std::make_unique<CounterReader>(*store_, 1);
     author_sets_ = std::make_unique<AuthorSetReader>(*store_, 1);
+    first_seen_ = std::make_unique<FirstSeenReader>(*store_);
     options_.port = 0;
   }
   ~ApiTest() override {
     server_.reset();
+    first_seen_.reset();
     author_sets_.reset();
     counters_.reset();
     queues_.reset();
@@ -145,8 +147,10 @@ class ApiTest : public testing::Test {
                     .alerts = alerts_,
                     .counters = *counters_,
                     .author_sets = *author_sets_,
+                    .first_seen = *first_seen_,
                     .registry = registry_,
                     .clock = [this] { return now_; },
+                    .author_key = [this](auto network, auto id) { return keys_.of(network, id); },
                     .as_of = [this] { return now_; },
                     .tagged = [this](std::string_view key) { return tagged(key); },
                     .read = read_,
@@ -221,6 +225,8 @@ class ApiTest : public testing::Test {
   std::unique_ptr<Queues> queues_;
   std::unique_ptr<AuthorSetReader> author_sets_;
   std::unique_ptr<CounterReader> counters_;
+  std::unique_ptr<FirstSeenReader> first_seen_;
+  AuthorKeys keys_{{}};
   Feed social_{4};
   Feed community_{4};
   Feed alerts_{4};

@@ -49,6 +49,7 @@ class ClaimRace : public ApiTest {
                   .alerts = all.alerts,
                   .counters = all.counters,
                   .author_sets = all.author_sets,
+                  .first_seen = all.first_seen,
                   .registry = all.registry,
                   .clock = all.clock,
                   .as_of = all.as_of,

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "tests/unit/pipeline/api/api_fixture.h"
 
 namespace vigie {
@@ -42,7 +44,9 @@ TEST_F(ErasingTest, RefusesWhatNamesNobody) {
 
   EXPECT_EQ(ask("DELETE", "/api/v1/authors/Blue/1").status, 400);
   EXPECT_EQ(ask("DELETE", "/api/v1/authors/x/" + std::string(513, 'a')).status, 400);
-  EXPECT_EQ(ask("GET", "/api/v1/authors/x/1").status, 405);
+  EXPECT_EQ(ask("PUT", "/api/v1/authors/x/1").status, 405);
+  EXPECT_THAT(ask("PUT", "/api/v1/authors/x/1").header,
+              testing::HasSubstr("Allow: GET, HEAD, DELETE, OPTIONS"));
   EXPECT_EQ(asked(), "");
 }
 

@@ -193,5 +193,80 @@ TEST_F(ReportTest, FormulasAreListed) {
               HasSubstr(R"({"id":"click_through","version":1,"is":"clicks / views"})"));
 }
 
+TEST_F(ReportTest, AnAuthorIsToldWithTheirThemes) {
+  const AuthorKey author = keys_.of("x", "7");
+  count({Dimension::Author, hex(author), {}}, 2, Measure::Mentions, 3);
+  count({Dimension::ThemeAuthor, "delivery", hex(author)}, 2, Measure::Mentions, 2);
+  Authors authors(*store_);
+  authors.saw(author, *parse_time("2026-05-01T08:00:00Z"));
+  StoreBatch batch;
+  authors.flush_rows(batch);
+  write(batch);
+  begin();
+
+  const Answer answer = get("/api/v1/authors/x/7");
+
+  EXPECT_THAT(answer.body, HasSubstr(R"("first_seen":"2026-05-01T08:00:00Z",)"
+                                     R"("last_hour":"2026-06-01T08:00:00Z","mentions":3,)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("themes":[{"id":"delivery","mentions":2,)"));
+  EXPECT_EQ(get("/api/v1/authors/x/8").status, 404);
+  EXPECT_EQ(get("/api/v1/authors/X!/7").status, 400);
+}
+
+TEST_F(ReportTest, MembersAreToldByWeeksOfTheBrandsZone) {
+  // Monday, 2026-06-01, 10:00 is ten hours into the week.
+  const AuthorKey author = keys_.of("x", "7");
+  count({Dimension::Author, hex(author), {}}, 9, Measure::Mentions, 1);
+  count({Dimension::Author, hex(author), {}}, 11, Measure::Mentions, 1);
+  Authors authors(*store_);
+  authors.saw(author, now_ - std::chrono::hours{11});
+  StoreBatch batch;
+  authors.flush_rows(batch);
+  write(batch);
+  begin();
+
+  const Answer answer = get("/api/v1/reports/members?weeks=1");
+
+  EXPECT_THAT(
+      answer.body,
+      HasSubstr(R"("formula":"members/1","timezone":"UTC","weeks":[)"
+                R"({"begin":"2026-05-25T00:00:00Z","end":"2026-06-01T00:00:00Z","complete":true,)"
+                R"("members":1,"newcomers":1,"returning":0},)"
+                R"({"begin":"2026-06-01T00:00:00Z","end":"2026-06-01T11:00:00Z","complete":false,)"
+                R"("members":1,"newcomers":0,"returning":1}])"));
+  EXPECT_EQ(get("/api/v1/reports/members?weeks=5").status, 400);
+}
+
+TEST_F(ReportTest, WeeksBeginAtMidnightOnBothSidesOfAChangeOfClocks) {
+  begin();
+  rules_ =
+      RuleSet::compile("brand: {id: acme, query: acme, timezone: Europe/Paris}", "acme.yaml").rules;
+  now_ = *parse_time("2026-03-31T10:00:00Z");
+
+  const Answer answer = get("/api/v1/reports/members?weeks=1");
+
+  EXPECT_THAT(answer.body,
+              HasSubstr(R"("begin":"2026-03-22T23:00:00Z","end":"2026-03-29T22:00:00Z")"));
+}
+
+TEST_F(ReportTest, AmbassadorsAreToldWithWhatCameOfTheirAnswers) {
+  const KeyedHash hash = erased(keys_.of("x", "7"));
+  const std::string author = hex(hash.data(), hash.size());
+  count({Dimension::Ambassador, "x:@ana", {}}, 0, Measure::Own, 2);
+  count({Dimension::AmbassadorAuthor, "x:@ana", author}, 3, Measure::Own, 1);
+  count({Dimension::AuthorBrand, author, "acme"}, 4, Measure::Mentions, 1);
+  count({Dimension::AuthorBrand, author, "acme"}, 1, Measure::Mentions, 2);
+  begin();
+
+  const Answer answer = get("/api/v1/reports/ambassadors");
+
+  EXPECT_THAT(answer.body,
+              HasSubstr(R"("formulas":["ambassador_activity/1","nurtured/1"],"ambassadors":[)"
+                        R"({"id":"x:@ana","by":2,"about":0,"activity":1.999)"));
+  EXPECT_THAT(answer.body,
+              HasSubstr(R"("answers":1,"authors_answered":{"authors":1,"nurtured":1,"pending":1,)"
+                        R"("brand_mentions_before":1,"brand_mentions_after":2}})"));
+}
+
 }  // namespace
 }  // namespace vigie

@@ -1,14 +1,4 @@
-// Authors: 0x01 'f' author:16                                  -> 0x01 first_seen:i64 microseconds
-//          0x01 'h' partition:u16 author:16                    -> 0x01        (hidden)
-//          0x01 'i' partition:u16 author:16 network/id         -> 0x01 week:u32 (index of messages)
-//          0x01 'e' partition:u16 erased:16                    -> 0x01 asked:i64 microseconds
-//          hidden:u8
-//
-// `erased` is what erased(author) says: of an erased author nothing else is kept, and that for
-// ever.
-//
-// `week` is the one in which the message's ledger record expires, in whole weeks since the epoch: a
-// record that lives on by its engagement seldom rewrites the row. Sets stand in author_sets.cc.
+// The grammar of the rows stands in author_rows.cc.
 #include "state/authors.h"
 
 #include <algorithm>
@@ -16,25 +6,14 @@
 #include <utility>
 
 #include "pipeline/core/bytes.h"
+#include "state/author_rows.h"
 #include "state/author_sets.h"
 #include "state/cut.h"
 
 namespace vigie {
 namespace {
 
-constexpr char kVersion = '\x01';
 static_assert(AuthorSet::kNamed == Cut::kAuthors);
-
-void put_author(std::string& key, const AuthorKey& author) {
-  key.append(reinterpret_cast<const char*>(author.data()), author.size());
-}
-
-std::string partition_key(char what, Partition partition, const AuthorKey& author) {
-  std::string key{kVersion, what};
-  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
-  put_author(key, author);
-  return key;
-}
 
 // Whether each author's messages add up to none.
 bool cancel_out(std::vector<std::pair<std::uint64_t, std::int64_t>> deltas) {
@@ -48,78 +27,7 @@ bool cancel_out(std::vector<std::pair<std::uint64_t, std::int64_t>> deltas) {
   return true;
 }
 
-// Of an author whose messages were erased.
-struct Erasure {
-  Time asked_at{};
-  bool hidden = false;
-};
-
-std::string encode(const Erasure& erasure) {
-  std::string value(1, kVersion);
-  put_fixed(value, static_cast<std::int64_t>(erasure.asked_at.time_since_epoch().count()));
-  value += erasure.hidden ? '\1' : '\0';
-  return value;
-}
-
-Result<Erasure> decode_erasure(std::string_view value) {
-  ByteReader bytes(value);
-  Erasure erasure;
-  const bool known = bytes.fixed<char>() == kVersion;
-  erasure.asked_at = Time{std::chrono::microseconds{bytes.fixed<std::int64_t>()}};
-  erasure.hidden = bytes.fixed<std::uint8_t>() != 0;
-  if (!known || !bytes.ok() || !bytes.at_end()) {
-    return fail(Code::Corrupt, "authors: an erasure is damaged");
-  }
-  return erasure;
-}
-
-Result<Time> parse_first_seen(std::string_view value) {
-  ByteReader bytes(value);
-  const bool known = bytes.fixed<char>() == kVersion;
-  const Time seen_at{std::chrono::microseconds{bytes.fixed<std::int64_t>()}};
-  if (!known || !bytes.ok() || !bytes.at_end()) {
-    return fail(Code::Corrupt, "authors: when an author was first seen is damaged");
-  }
-  return seen_at;
-}
-
-constexpr Minute kWeek = 7 * 24 * 60;
-
-std::uint32_t index_week(Minute expires) {
-  return static_cast<std::uint32_t>(std::max(expires, 0) / kWeek);
-}
-
 }  // namespace
-
-std::string first_seen_key(const AuthorKey& author) {
-  std::string key{kVersion, 'f'};
-  put_author(key, author);
-  return key;
-}
-
-std::string first_seen_value(Time seen_at) {
-  std::string value(1, kVersion);
-  put_fixed(value, static_cast<std::int64_t>(seen_at.time_since_epoch().count()));
-  return value;
-}
-
-Result<std::vector<std::optional<Time>>> FirstSeenReader::of(
-    std::span<const AuthorKey> authors) const {
-  std::vector<std::string> keys;
-  keys.reserve(authors.size());
-  for (const AuthorKey& author : authors) keys.push_back(first_seen_key(author));
-  const auto stored =
-      store_.get_many(Space::Authors, std::vector<std::string_view>(keys.begin(), keys.end()));
-  if (!stored) return std::unexpected(stored.error());
-  std::vector<std::optional<Time>> out(authors.size());
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (!(*stored)[i]) continue;
-    const auto seen_at = parse_first_seen(*(*stored)[i]);
-    if (!seen_at) return std::unexpected(seen_at.error());
-    out[i] = *seen_at;
-  }
-  return out;
-}
 
 std::uint64_t author_in_sets(const AuthorKey& author) {
   std::uint64_t out = 0;
@@ -155,17 +63,17 @@ struct Authors::Impl {
     if (!value) return std::unexpected(std::move(value.error()));
     return value->has_value();
   }
-  Result<std::optional<Erasure>> erasure(Partition partition, const AuthorKey& author) const;
+  Result<std::optional<ErasedRow>> erasure(Partition partition, const AuthorKey& author) const;
   SetAddition& addition(Partition partition, const Series& series, Hour hour);
   Result<void> forget_in_sets(Partition partition, std::uint64_t author);
 };
 
 // Where nobody was ever erased, nobody pays for it.
-Result<std::optional<Erasure>> Authors::Impl::erasure(Partition partition,
-                                                      const AuthorKey& author) const {
+Result<std::optional<ErasedRow>> Authors::Impl::erasure(Partition partition,
+                                                        const AuthorKey& author) const {
   if (!has_erasures) {
     bool any = false;
-    const std::string prefix{kVersion, 'e'};
+    const std::string prefix = erased_rows();
     auto scanned = store.scan(Space::Authors, prefix, prefix_end(prefix),
                               [&](std::string_view, std::string_view) {
                                 any = true;
@@ -178,7 +86,7 @@ Result<std::optional<Erasure>> Authors::Impl::erasure(Partition partition,
   auto value = get(partition_key('e', partition, erased(author)));
   if (!value) return std::unexpected(std::move(value.error()));
   if (!*value) return std::nullopt;
-  auto decoded = decode_erasure(**value);
+  auto decoded = decode_erased_row(**value);
   if (!decoded) return std::unexpected(std::move(decoded.error()));
   return *decoded;
 }
@@ -238,7 +146,7 @@ Result<void> Authors::set_hidden(Partition partition, const AuthorKey& author, b
   }
   auto& value = impl_->pending[partition_key('h', partition, author)];
   value.reset();
-  if (hidden) value = std::string(1, kVersion);
+  if (hidden) value = hidden_value();
   return {};
 }
 
@@ -256,7 +164,7 @@ Result<std::vector<std::string>> Authors::erase(Partition partition, const Autho
     if (!first_seen) return std::unexpected(first_seen.error());
     if (*first_seen <= asked_at) impl_->pending[first_seen_key(author)] = std::nullopt;
   }
-  Erasure erasure{asked_at, *hides};
+  ErasedRow erasure{asked_at, *hides};
   if (*before) erasure.asked_at = std::max(asked_at, (*before)->asked_at);
   impl_->pending[partition_key('h', partition, author)] = std::nullopt;
   impl_->pending[partition_key('e', partition, erased(author))] = encode(erasure);
@@ -272,14 +180,59 @@ Result<std::vector<std::string>> Authors::erase(Partition partition, const Autho
   return stood;
 }
 
+void Authors::expect_erased(Partition partition, const Erased& erased) {
+  impl_->pending[partition_key('e', partition, erased.author)] =
+      encode(ErasedRow{erased.asked_at, false});
+  impl_->has_erasures = true;
+}
+
+Result<std::vector<Authors::Missing>> Authors::missing(Partition partition,
+                                                       std::span<const Erased> all) const {
+  std::map<KeyedHash, Missing> found;
+  for (const Erased& one : all) {
+    auto stored = impl_->get(partition_key('e', partition, one.author));
+    if (!stored) return std::unexpected(std::move(stored.error()));
+    if (*stored) {
+      auto known = decode_erased_row(**stored);
+      if (!known) return std::unexpected(std::move(known.error()));
+      if (known->asked_at >= one.asked_at) continue;
+    }
+    found[one.author] = {one, std::nullopt};
+  }
+  const auto look = [&](const std::string& prefix) {
+    AuthorKey before{};
+    return impl_->store.scan(Space::Authors, prefix, prefix_end(prefix),
+                             [&](std::string_view key, std::string_view) {
+                               AuthorKey author{};
+                               key.remove_prefix(prefix.size());
+                               if (key.size() < author.size()) return true;
+                               std::copy_n(key.begin(), author.size(), author.begin());
+                               if (author == before) return true;
+                               before = author;
+                               const auto it = found.find(vigie::erased(author));
+                               if (it != found.end()) it->second.author = author;
+                               return true;
+                             });
+  };
+  if (!found.empty()) {
+    for (const std::string& prefix :
+         {first_seen_rows(), partition_prefix('h', partition), partition_prefix('i', partition)}) {
+      auto scanned = look(prefix);
+      if (!scanned) return std::unexpected(std::move(scanned.error()));
+    }
+  }
+  std::vector<Missing> out;
+  for (const auto& [author, one] : found) out.push_back(one);
+  return out;
+}
+
 Result<Time> Authors::erased_until(Partition partition) const {
-  std::string prefix{kVersion, 'e'};
-  put_fixed(prefix, static_cast<std::uint16_t>(number(partition)));
+  const std::string prefix = partition_prefix('e', partition);
   Time latest{};
   Result<void> damaged;
   auto scanned = impl_->store.scan(Space::Authors, prefix, prefix_end(prefix),
                                    [&](std::string_view, std::string_view value) {
-                                     auto erasure = decode_erasure(value);
+                                     auto erasure = decode_erased_row(value);
                                      if (!erasure) {
                                        damaged = std::unexpected(std::move(erasure.error()));
                                        return false;
@@ -301,9 +254,7 @@ Result<std::optional<Time>> Authors::erased_at(Partition partition, const Author
 
 void Authors::add_message(Partition partition, const AuthorKey& author, const std::string& key,
                           Minute expires) {
-  std::string value(1, kVersion);
-  put_fixed(value, index_week(expires));
-  impl_->pending[partition_key('i', partition, author).append(key)] = std::move(value);
+  impl_->pending[partition_key('i', partition, author).append(key)] = index_value(expires);
 }
 
 void Authors::move_message(Partition partition, const AuthorKey& author, const std::string& key,
@@ -416,24 +367,6 @@ Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
   }
   impl_->sets.clear();
   return changes;
-}
-
-std::string author_index_of(Partition partition, const AuthorKey& author) {
-  return partition_key('i', partition, author);
-}
-
-bool author_row_expired(std::string_view key, std::string_view value, Time stream_time) {
-  if (key.size() < 6) return false;
-  if (key[1] == 'i') {
-    ByteReader bytes(value);
-    const bool known = bytes.fixed<char>() == kVersion;
-    const auto week = bytes.fixed<std::uint32_t>();
-    return known && bytes.ok() && Time{std::chrono::weeks{week + 1}} <= stream_time;
-  }
-  if (key[1] != 's') return false;
-  ByteReader bytes(key.substr(key.size() - 4));
-  const auto hour = static_cast<Hour>(bytes.fixed<std::uint32_t>() ^ 0x80000000U);
-  return hour_is_frozen(hour, stream_time);
 }
 
 }  // namespace vigie

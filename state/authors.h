@@ -16,6 +16,13 @@
 
 namespace vigie {
 
+// An author whose messages were erased, and up to which receipt. Names nobody.
+struct Erased {
+  KeyedHash author{};  // erased(author key)
+  Time asked_at{};
+  friend bool operator==(const Erased&, const Erased&) = default;
+};
+
 // What is known of authors, under their keys: when a kept message of theirs was first seen, whether
 // they are hidden, which messages are theirs, and who wrote for a series in an hour. Answers from
 // its own pending changes first and turns them into one store write. One thread; `store` outlives
@@ -39,6 +46,16 @@ class Authors {
   // under which the author's key may have stood, or of which it is a part.
   Result<std::vector<std::string>> erase(Partition partition, const AuthorKey& author,
                                          Time asked_at);
+  // What was received of these authors, in a partition that knows no message of theirs, is erased
+  // when it comes.
+  void expect_erased(Partition partition, const Erased& erased);
+  // Those of `all` of which the partition does not know, or not as late, each with its author key
+  // where the partition, or what is known of all of them, still has one.
+  struct Missing {
+    Erased erased;
+    std::optional<AuthorKey> author;
+  };
+  Result<std::vector<Missing>> missing(Partition partition, std::span<const Erased> all) const;
   // Up to which receipt an author's messages are to be erased in a partition, if they are.
   Result<std::optional<Time>> erased_at(Partition partition, const AuthorKey& author) const;
   // The latest of them over all authors; the epoch when there are none.
@@ -99,6 +116,9 @@ class FirstSeenReader {
 // The row of an author in Space::Authors that it reads, for a store that folds `authors`.
 std::string first_seen_key(const AuthorKey& author);
 std::string first_seen_value(Time seen_at);
+
+// All that a store knows to be erased, the latest of each author.
+Result<std::vector<Erased>> stored_erasures(const Store& store);
 
 // How an author is known in a set.
 std::uint64_t author_in_sets(const AuthorKey& author);

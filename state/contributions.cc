@@ -100,15 +100,14 @@ void each_of_members(const LedgerRecord& record, const Visit& visit) {
   Measures own{};
   at(own, Measure::Own) = 1;
   if (!record.brand.empty() && !record.own) {
-    const KeyedHash author = erased(record.author);
-    const std::string name = hex(author.data(), author.size());
+    const std::string name = hex(erased(record.author));
     visit(SeriesView(Dimension::AuthorBrand, name, record.brand), mention);
   }
   for (const std::string& ambassador : record.ambassadors) {
     const bool wrote = record.by_ambassador && &ambassador == record.ambassadors.data();
     visit(SeriesView(Dimension::Ambassador, ambassador), wrote ? own : mention);
     if (wrote && record.answered) {
-      const std::string author = hex(record.answered->data(), record.answered->size());
+      const std::string author = hex(*record.answered);
       visit(SeriesView(Dimension::AmbassadorAuthor, ambassador, author), own);
     }
   }

@@ -15,6 +15,7 @@
 #include "pipeline/cli/author_secret.h"
 #include "pipeline/cli/backup_manifest.h"
 #include "pipeline/core/ids.h"
+#include "pipeline/run/erasure_book.h"
 #include "state/store.h"
 #include "state/stream_time.h"
 
@@ -213,6 +214,23 @@ Result<void> exchange(const fs::path& one, const fs::path& other) {
       failed("exchange", other, std::error_code(errno, std::generic_category())));
 }
 
+// Erasures of both files go into the second.
+Result<void> add_erasures(const fs::path& from, const fs::path& to) {
+  const auto here = read_erasures(from);
+  if (!here) return std::unexpected(here.error());
+  const auto there = read_erasures(to);
+  if (!there) return std::unexpected(there.error());
+  const std::vector<Erased> both = merged(*there, *here);
+  if (both.empty() || both == *there) return {};
+  auto written = write_durably(to.string() + ".partial", erasure_lines(both));
+  if (!written) return written;
+  std::error_code code;
+  fs::permissions(to.string() + ".partial", fs::perms::owner_read | fs::perms::owner_write, code);
+  fs::rename(to.string() + ".partial", to, code);
+  if (code) return std::unexpected(failed("write", to, code));
+  return {};
+}
+
 bool has_entries(const fs::path& directory) {
   std::error_code code;
   return fs::exists(directory, code) && !fs::is_empty(directory, code);
@@ -257,6 +275,8 @@ Result<BackupInfo> make_backup(const Config& config, const fs::path& checkpoint,
     fs::remove_all(partial, code);
     return std::unexpected(std::move(done.error()));
   }
+  done = add_erasures(config.data_dir / kErasureBook, to / kErasureBook);
+  if (!done) return std::unexpected(std::move(done.error()));
   fs::rename(partial, named, code);
   if (code) return std::unexpected(failed("name", named, code));
   done = sync_directory(to);
@@ -341,6 +361,11 @@ Result<fs::path> restore_backup(const Config& config, const fs::path& backup,
                                         opened.ledger_records, manifest->ledger_records));
   }
   if (done) done = restore_secret(config, backup);
+  // Before the store is in its place: it must not be started without.
+  if (done) {
+    done = add_erasures(fs::absolute(backup).parent_path() / kErasureBook,
+                        config.data_dir / kErasureBook);
+  }
   if (!done) return std::unexpected(std::move(done.error()));
 
   std::error_code code;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "pipeline/cli/config.h"
 #include "pipeline/cli/crash_point.h"
@@ -15,6 +16,10 @@ namespace vigie {
 // A backup is a directory `backup-TIME` with `state`, the checkpoint of a store, the file
 // author.key where the service made one, and manifest.json, which names every file with its size
 // and checksum. It has its name once all of it is on disk.
+//
+// Beside the backups stands kErasureBook, with every erasure that any of them was made after, so
+// that an older one that is restored learns of it. It names nobody.
+constexpr std::string_view kErasureBook = "erasures.ndjson";
 
 struct BackupInfo {
   std::filesystem::path directory;

@@ -11,9 +11,10 @@
 #include <spdlog/spdlog.h>
 
 #include "connectors/registry.h"
-#include "connectors/webhook/webhook.h"
 #include "pipeline/cli/author_secret.h"
+#include "pipeline/cli/backup.h"
 #include "pipeline/cli/crash_point.h"
+#include "pipeline/cli/deliveries.h"
 #include "pipeline/cli/housekeeping.h"
 #include "pipeline/cli/operations.h"
 #include "pipeline/log/embedded_log.h"
@@ -40,21 +41,6 @@ constexpr milliseconds kStationWait{100};
 constexpr milliseconds kRestartPause{1000};
 constexpr milliseconds kRulesEvery{200};
 constexpr milliseconds kHouseEvery{1000};
-
-// The webhook connector's reading, in the API's terms: neither knows the other.
-Result<Delivery> read_delivery(std::string_view body, const Grant& grant) {
-  auto read = read_webhook(body, {grant.connector, grant.everything, grant.networks, grant.ops});
-  if (!read) return std::unexpected(std::move(read.error()));
-  Delivery delivery;
-  delivery.connector = grant.connector;
-  delivery.mentions = std::move(read->mentions);
-  for (WebhookItemError& error : read->errors) {
-    const bool denied = error.reason == WebhookItemError::Reason::NotAllowed;
-    delivery.refused.push_back(
-        {error.index, std::move(error.message), std::move(error.bytes), denied});
-  }
-  return delivery;
-}
 
 }  // namespace
 
@@ -217,17 +203,9 @@ Result<void> Service::Impl::start_api() {
 }
 
 Result<Accepted> Service::Impl::accept(Delivery delivery) {
-  std::vector<Item> items;
-  items.reserve(delivery.mentions.size() + delivery.refused.size());
-  for (Mention& mention : delivery.mentions) items.emplace_back(std::move(mention));
-  for (Delivery::Refused& refused : delivery.refused) {
-    items.emplace_back(Undecodable{.reason = std::move(refused.reason),
-                                   .position = fmt::format("item {}", refused.index),
-                                   .bytes = std::move(refused.bytes)});
-  }
   IngestOptions options;
   options.detect_lang = config.detect_lang;
-  auto outcome = ingest->accept(delivery.connector, std::move(items), "", options);
+  auto outcome = ingest->accept(delivery.connector, items_of(delivery), "", options);
   if (!outcome) return std::unexpected(std::move(outcome.error()));
   return Accepted{outcome->logged, outcome->dropped, outcome->dead_lettered};
 }
@@ -269,6 +247,7 @@ Result<void> Service::Impl::work() {
   options.max_batch = config.log.batch_mentions;
   options.log_is_remote = !embedded;
   options.texts = config.retention;
+  options.erasures = erasures->in_book();
   options.costs = costs.get();
   Worker worker(*log, *store, *keys, [this] { return rules->current(); }, registry, options);
   auto started = worker.start();
@@ -406,6 +385,10 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
                       .clock = system_clock(),
                       .save_detectors = [&self] { self.save_detectors = true; }},
       self.registry);
+  if (self.embedded) {
+    auto kept = self.erasures->keep_book(config.data_dir / kErasureBook);
+    if (!kept) return std::unexpected(std::move(kept.error()));
+  }
   self.ingest->on_erasure([&self](const Mention& mention) {
     self.erasures->asked(mention.network, mention.author.id, *mention.seen_at);
   });

@@ -60,6 +60,10 @@ class Apply {
   Result<void> begin(std::span<const std::string> keys);
   Result<void> record(const Mention& mention, const RuleSet& rules, Matcher& matcher);
 
+  // Erases authors of which a store from before their erasure does not know: one a batch, given
+  // alone, as if the op came again.
+  Result<void> erase_again(const Authors::Missing& missing);
+
   // Brings the counters of this batch up to date in `effects.state`, in the middle of it, and
   // returns those that changed since the last time.
   Result<std::vector<CounterBatch::Change>> count(Effects& effects);
@@ -120,9 +124,10 @@ class Apply {
   CounterBatch counters_;
   Time stream_time_{};
   bool stream_moved_ = false;
-  Time erased_until_{};                          // no author's erasure reaches further
-  std::map<AuthorKey, Erasure> erasures_;        // of this batch
-  std::vector<std::string> forgotten_counters_;  // of authors erased in this batch
+  Time erased_until_{};                                       // no author's erasure reaches further
+  std::map<AuthorKey, Erasure> erasures_;                     // of this batch
+  std::vector<std::string> forgotten_counters_;               // of authors erased in this batch
+  std::vector<std::pair<std::string, std::string>> settled_;  // rows of Meta, of this batch
   std::uint64_t next_erasure_ = 0;
   std::vector<Record> outputs_;
   std::map<std::string, std::size_t> tagged_in_batch_;  // key -> index into outputs_

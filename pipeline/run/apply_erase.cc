@@ -29,7 +29,23 @@ Result<void> Apply::erase_author(const AuthorKey& author, Time asked_at) {
   if (!forgotten) return forgotten;
   erased_until_ = std::max(erased_until_, asked_at);
   output(Topic::Authors, hex(author), std::nullopt);
-  output(Topic::Authors, erased_record_key(hex(erased(author)), partition_), erased_json(erasure));
+  output(Topic::Authors, erased_record_key(hex(erased(author)), partition_),
+         erased_json(hex(erased(author)), erasure));
+  return {};
+}
+
+Result<void> Apply::erase_again(const Authors::Missing& missing) {
+  if (missing.author) return erase_author(*missing.author, missing.erased.asked_at);
+  authors_.expect_erased(partition_, missing.erased);
+  erased_until_ = std::max(erased_until_, missing.erased.asked_at);
+  // Nothing of theirs is here, so it is done with that.
+  Erasure nothing;
+  nothing.partition = partition_;
+  nothing.asked_at = missing.erased.asked_at;
+  const std::string name = hex(missing.erased.author);
+  output(Topic::Authors, erased_record_key(name, partition_), erased_json(name, nothing));
+  settled_.push_back({settled_erasure_key(partition_, missing.erased.author, next_erasure_++),
+                      settled_erasure_value(missing.erased.asked_at)});
   return {};
 }
 
@@ -37,7 +53,7 @@ Result<void> Apply::erase_author(const AuthorKey& author, Time asked_at) {
 Result<void> Apply::forget_brand_hours(const AuthorKey& author, Erasure& erasure) {
   const KeyedHash name = erased(author);
   std::string begin = counters_of(partition_, Dimension::AuthorBrand);
-  put_text(begin, hex(name.data(), name.size()));
+  put_text(begin, hex(name));
   return store_.scan(Space::Counters, begin, prefix_end(begin),
                      [&](std::string_view key, std::string_view) {
                        forgotten_counters_.emplace_back(key);
@@ -117,6 +133,7 @@ void Apply::note_erasures(std::span<const CounterBatch::Change> counters,
     state.put(Space::Meta, erasure_key(erasure, next_erasure_++), encode(erasure));
   }
   erasures_.clear();
+  for (const auto& [key, value] : std::exchange(settled_, {})) state.put(Space::Meta, key, value);
 }
 
 }  // namespace vigie

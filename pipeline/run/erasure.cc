@@ -1,5 +1,7 @@
 // Meta : 0x01 'E' partition:u16 erased:16 number:u64 -> 0x01 asked:i64 author:16
 //                                     count:varint key:text* count:varint (space:u8 key:text)*
+// Meta : 0x01 'D' partition:u16 erased:16 number:u64 -> 0x01 asked:i64
+//        ; what 'E' becomes once log and files have forgotten, but for Meta itself
 #include "pipeline/run/erasure.h"
 
 #include <algorithm>
@@ -23,6 +25,21 @@ std::string erasure_key(const Erasure& erasure, std::uint64_t number) {
   key.append(reinterpret_cast<const char*>(hash.data()), hash.size());
   put_fixed(key, number);
   return key;
+}
+
+std::string settled_erasure_key(Partition partition, const KeyedHash& erased,
+                                std::uint64_t number) {
+  std::string key{'\x01', 'D'};
+  put_fixed(key, static_cast<std::uint16_t>(vigie::number(partition)));
+  key.append(reinterpret_cast<const char*>(erased.data()), erased.size());
+  put_fixed(key, number);
+  return key;
+}
+
+std::string settled_erasure_value(Time asked_at) {
+  std::string value(1, '\x01');
+  put_fixed(value, static_cast<std::int64_t>(asked_at.time_since_epoch().count()));
+  return value;
 }
 
 std::string encode(const Erasure& erasure) {
@@ -66,10 +83,10 @@ std::string erased_record_key(std::string_view erased_hex, std::optional<Partiti
   return fmt::format("erased/{}/{}", erased_hex, number(*partition));
 }
 
-std::string erased_json(const Erasure& erasure) {
+std::string erased_json(std::string_view erased_hex, const Erasure& erasure) {
   std::string out;
   JsonWriter json(out);
-  json.begin_object().field("v", std::int64_t{1}).field("erased", hex(erased(erasure.author)));
+  json.begin_object().field("v", std::int64_t{1}).field("erased", erased_hex);
   json.field("partition", std::int64_t{number(erasure.partition)});
   json.field("asked_at", format_time(erasure.asked_at));
   json.field("messages", erasure.erased_messages).field("mentions", erasure.erased_mentions);

@@ -43,6 +43,11 @@ Result<Erasure> decode_erasure(std::string_view key, std::string_view value);
 //   {"v":1,"erased":HEX,"partition":0,"asked_at":TIME,"messages":3,"mentions":2}
 //   {"v":1,"erased":HEX,"asked_at":TIME,"done_at":TIME}
 std::string erased_record_key(std::string_view erased_hex, std::optional<Partition> partition);
-std::string erased_json(const Erasure& erasure);
+std::string erased_json(std::string_view erased_hex, const Erasure& erasure);
+
+// A row of Meta of which only the record of `authors` is left to be written: what an Erasure
+// becomes once log and files have forgotten.
+std::string settled_erasure_key(Partition partition, const KeyedHash& erased, std::uint64_t number);
+std::string settled_erasure_value(Time asked_at);
 
 }  // namespace vigie

@@ -1,5 +1,3 @@
-// Meta : 0x01 'D' partition:u16 erased:16 number:u64 -> 0x01 asked:i64
-//        ; what 'E' of erasure.cc becomes once log and files have forgotten, but for Meta itself
 #include "pipeline/run/erasures.h"
 
 #include <algorithm>
@@ -13,11 +11,13 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 #include <simdjson.h>
+#include <spdlog/spdlog.h>
 
 #include "pipeline/core/bytes.h"
 #include "pipeline/core/json.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/run/erasure.h"
+#include "pipeline/run/erasure_book.h"
 #include "pipeline/run/erasure_match.h"
 #include "state/author_sets.h"
 #include "state/authors.h"
@@ -88,6 +88,7 @@ struct Erasures::Impl {
   Parts parts;
   prometheus::Gauge& lag;
   prometheus::Counter& done;
+  std::unique_ptr<ErasureBook> book{};
   std::chrono::steady_clock::time_point not_before{};
 
   mutable std::mutex mutex;
@@ -262,12 +263,41 @@ Erasures::Erasures(Parts parts, prometheus::Registry& registry)
                                  .Add({})}) {}
 Erasures::~Erasures() = default;
 
+Result<void> Erasures::keep_book(const std::filesystem::path& file) {
+  auto opened = ErasureBook::open(file);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  impl_->book = std::move(*opened);
+  const auto stored = stored_erasures(impl_->parts.store);
+  if (!stored) return std::unexpected(stored.error());
+  // What a restored store does not know of is to be done again.
+  std::map<KeyedHash, Time> known;
+  for (const Erased& one : *stored) known[one.author] = one.asked_at;
+  for (const Erased& one : impl_->book->all()) {
+    const auto found = known.find(one.author);
+    if (found == known.end() || found->second < one.asked_at) late(hex(one.author), one.asked_at);
+  }
+  return impl_->book->add(*stored);
+}
+
+std::vector<Erased> Erasures::in_book() const {
+  return impl_->book ? impl_->book->all() : std::vector<Erased>();
+}
+
 std::string Erasures::id_of(std::string_view network, std::string_view author_id) const {
   return hex(erased(impl_->parts.keys.of(network, author_id)));
 }
 
 void Erasures::asked(std::string_view network, std::string_view author_id, Time asked_at) {
-  const std::string id = id_of(network, author_id);
+  const Erased one{erased(impl_->parts.keys.of(network, author_id)), asked_at};
+  // The next start adds what the store has learned of, so nothing is lost but for a restore before.
+  if (impl_->book) {
+    auto added = impl_->book->add(std::span(&one, 1));
+    if (!added) spdlog::error("erasures error=\"{}\"", added.error().message);
+  }
+  late(hex(one.author), asked_at);
+}
+
+void Erasures::late(const std::string& id, Time asked_at) {
   const std::lock_guard lock(impl_->mutex);
   Time& latest = impl_->asked[id];
   latest = std::max(latest, asked_at);

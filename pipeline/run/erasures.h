@@ -1,15 +1,18 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
 #include "pipeline/log/event_log.h"
+#include "state/authors.h"
 #include "state/store.h"
 
 namespace prometheus {
@@ -19,6 +22,7 @@ class Registry;
 namespace vigie {
 
 class EmbeddedLog;
+class ErasureBook;
 
 // Sees erasures through to their end. A worker erases an author from the state of its partitions;
 // here the log forgets the records, in place, and the files of the store what once stood in them.
@@ -38,6 +42,12 @@ class Erasures {
   };
   Erasures(Parts parts, prometheus::Registry& registry);
   ~Erasures();
+
+  // Keeps all that is asked in a file beside the store, for stores that are restored from before;
+  // adds what the store knows. Before the first erasure is asked for.
+  Result<void> keep_book(const std::filesystem::path& file);
+  // Everything in that file.
+  std::vector<Erased> in_book() const;
 
   // The name under which an author's erasure is asked for.
   std::string id_of(std::string_view network, std::string_view author_id) const;
@@ -61,6 +71,8 @@ class Erasures {
   Result<std::optional<Status>> status(std::string_view id) const;
 
  private:
+  void late(const std::string& id, Time asked_at);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -10,6 +10,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
 
 #include "pipeline/run/cut_builder.h"
 #include "pipeline/run/records.h"
@@ -140,6 +141,7 @@ struct Worker::Impl {
       : log(l), store(s), keys(k), rules(std::move(r)), options(o), metrics(registry), authors(s) {}
 
   Result<Owned*> partition(Partition number);
+  Result<void> erase_again(Partition number, Owned& mine);
   void parse(std::span<const LogRecord> records);
   void tell_lag(const std::vector<Partition>& partitions);
   Result<void> know_partitions();
@@ -164,7 +166,25 @@ Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   loaded = fresh.cuts.load(store, authors, fresh.apply->stream_time());
   if (!loaded) return std::unexpected(std::move(loaded.error()));
-  return &owned.emplace(number, std::move(fresh)).first->second;
+  Owned* const mine = &owned.emplace(number, std::move(fresh)).first->second;
+  auto erased = erase_again(number, *mine);
+  if (!erased) return std::unexpected(std::move(erased.error()));
+  return mine;
+}
+
+Result<void> Worker::Impl::erase_again(Partition number, Owned& mine) {
+  auto missing = authors.missing(number, options.erasures);
+  if (!missing) return std::unexpected(std::move(missing.error()));
+  for (const Authors::Missing& one : *missing) {
+    Effects effects;
+    auto erased = mine.apply->erase_again(one);
+    if (erased) erased = commit(effects, {number});
+    if (!erased) return erased;
+  }
+  if (!missing->empty()) {
+    spdlog::info("worker partition={} erased_again={}", vigie::number(number), missing->size());
+  }
+  return {};
 }
 
 void Worker::Impl::parse(std::span<const LogRecord> records) {

@@ -21,10 +21,12 @@ namespace vigie {
 class RuleCostBoard;
 
 struct WorkerOptions {
-  std::size_t max_batch = 2000;    // records a commit
-  bool keep = false;               // see ApplyOptions
-  bool log_is_remote = false;      // see ApplyOptions
-  TextRetention texts{};           // see ApplyOptions
+  std::size_t max_batch = 2000;  // records a commit
+  bool keep = false;             // see ApplyOptions
+  bool log_is_remote = false;    // see ApplyOptions
+  TextRetention texts{};         // see ApplyOptions
+  // Erasures that the store may not know of, if it is from before them.
+  std::vector<Erased> erasures{};
   RuleCostBoard* costs = nullptr;  // is told what the rules cost; null: nobody is
 };
 

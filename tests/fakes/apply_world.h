@@ -108,6 +108,19 @@ class ApplyWorld {
     for (const Mention& mention : mentions) keys.push_back(key_of(mention));
     must(apply_.begin(keys));
     for (const Mention& mention : mentions) must(apply_.record(mention, *rules_, matcher_));
+    commit();
+  }
+  // As after a restore; returns of how many the store did not know.
+  std::size_t erase_again(const std::vector<Erased>& all) {
+    const auto missing = authors_.missing(Partition{0}, all);
+    must(missing);
+    for (const Authors::Missing& one : *missing) {
+      must(apply_.erase_again(one));
+      commit();
+    }
+    return missing->size();
+  }
+  void commit() {
     Effects effects;
     must(apply_.finish(effects));
     must(authors_.flush_sets(effects.state));

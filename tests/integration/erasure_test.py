@@ -84,10 +84,56 @@ def erases(vigie):
         service.stop()
 
 
+def stays_erased_after_a_restore(vigie):
+    with scratch() as directory:
+        service = Service(vigie, directory, [])
+        data = os.path.join(directory, "data")
+        to = os.path.join(directory, "backups")
+        service.start()
+        service.post(json.dumps([mention(i, author, "handle9quxzlk" if author == AUTHOR else "somebody",
+                                         f"acme order is late {'words9quxzlk' if author == AUTHOR else ''} {i}")
+                                 for i in range(10) for author in (AUTHOR, "other")]).encode())
+        wait_until("the queues", lambda: len(service.items()) == 20)
+        code, said = service.command("backup", "--to", to)
+        assert code == 0, said
+        old = os.path.join(to, os.listdir(to)[0])
+        path = call(service, "DELETE", f"/api/v1/authors/webhook/{AUTHOR}")[1]["status"]
+        nobody = call(service, "DELETE", "/api/v1/authors/webhook/never-wrote")[1]["status"]
+        wait_until("the erasures", lambda: service.metric("vigie_erasure_lag_seconds") == 0)
+        code, said = service.command("backup", "--to", to)
+        assert code == 0, said
+        service.stop()
+        with open(os.path.join(to, "erasures.ndjson"), "rb") as book:
+            assert AUTHOR.encode() not in book.read()
+
+        for where in ("the same place", "another machine"):
+            if where == "another machine":
+                service = Service(vigie, os.path.join(directory, "other"), [])
+                data = os.path.join(directory, "other", "data")
+            code, said = service.command("restore", "--from", old, "--force")
+            assert code == 0, said
+            service.start()
+            wait_until("the erasure", lambda: call(service, "GET", path)[1]["state"] == "done")
+            wait_until("that of nobody", lambda: call(service, "GET", nobody)[1]["state"] == "done")
+            assert call(service, "GET", path)[1]["messages"] == 10
+            assert len(service.items()) == 10, len(service.items())
+            wait_until("no lag", lambda: service.metric("vigie_erasure_lag_seconds") == 0)
+            for trace in TRACES:
+                for page in PAGES:
+                    assert trace not in service.get(page), f"{trace} in {page}"
+                left = [name for name in files_with(os.path.join(data, "state"), trace)]
+                assert not left, f"{trace} in {left}"
+            service.recount()
+            service.stop()
+            print(f"ok   a backup from before the erasure, restored in {where}: erased again", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
-    erases(parser.parse_args().vigie)
+    vigie = parser.parse_args().vigie
+    erases(vigie)
+    stays_erased_after_a_restore(vigie)
 
 
 if __name__ == "__main__":

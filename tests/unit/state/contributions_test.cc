@@ -114,8 +114,7 @@ TEST_F(Contributions, OfMembersAreMessagesAndNoEngagement) {
   EXPECT_EQ(counted.at("ambassador x:@ana"), only(Measure::Own));
   EXPECT_EQ(counted.at("ambassador x:@bob"), only(Measure::Mentions));
   EXPECT_EQ(counted.at("ambassador×author x:@ana×0c" + std::string(30, '0')), only(Measure::Own));
-  EXPECT_EQ(counted.at("author×brand " + hex(hash.data(), hash.size()) + "×acme"),
-            only(Measure::Mentions));
+  EXPECT_EQ(counted.at("author×brand " + hex(hash) + "×acme"), only(Measure::Mentions));
   constexpr std::size_t kOthers = 20;
   EXPECT_EQ(counted.size(), kOthers + 4);
 }

@@ -15,7 +15,7 @@ AuthorKey author(std::uint8_t number) {
 }
 std::string hashed(const AuthorKey& author) {
   const KeyedHash hash = erased(author);
-  return hex(hash.data(), hash.size());
+  return hex(hash);
 }
 
 class Members : public ::testing::Test {

@@ -251,7 +251,7 @@ TEST_F(ReportTest, WeeksBeginAtMidnightOnBothSidesOfAChangeOfClocks) {
 
 TEST_F(ReportTest, AmbassadorsAreToldWithWhatCameOfTheirAnswers) {
   const KeyedHash hash = erased(keys_.of("x", "7"));
-  const std::string author = hex(hash.data(), hash.size());
+  const std::string author = hex(hash);
   count({Dimension::Ambassador, "x:@ana", {}}, 0, Measure::Own, 2);
   count({Dimension::AmbassadorAuthor, "x:@ana", author}, 3, Measure::Own, 1);
   count({Dimension::AuthorBrand, author, "acme"}, 4, Measure::Mentions, 1);

@@ -460,7 +460,7 @@ TEST(Ambassadors, CountByWhomTheyAnswer) {
   world.give({answer, thanks});
 
   const KeyedHash hash = erased(world.keys().of("x", "fan"));
-  const std::string fan = hex(hash.data(), hash.size());
+  const std::string fan = hex(hash);
   EXPECT_EQ(world.total(Dimension::Ambassador, "x:@ana", Measure::Own), 1);
   EXPECT_EQ(world.mentions(Dimension::Ambassador, "x:@ana"), 1);
   EXPECT_EQ(world.total(Dimension::AmbassadorAuthor, "x:@ana×" + fan, Measure::Own), 1);
@@ -473,7 +473,7 @@ TEST(Ambassadors, AnErasedAuthorLeavesNoHoursOfTheBrand) {
   // Freezes the hour, so that taking back leaves it.
   world.give(by(acme_mention("2", "acme is lovely", kNow + std::chrono::days{36}), "other"));
   const KeyedHash hash = erased(world.keys().of("x", "fan"));
-  const std::string fan = hex(hash.data(), hash.size()) + "×acme";
+  const std::string fan = hex(hash) + "×acme";
   ASSERT_EQ(world.mentions(Dimension::AuthorBrand, fan), 1);
 
   world.give(acme_author_op(Op::EraseAuthor, "fan", kNow + std::chrono::days{36}));

@@ -184,7 +184,7 @@ ActionOutcome Conversation::act(const ConversationRecord& record, Time now) {
   carry_out(record);
   keep_note(record);
   ids.push_back(action.id);
-  if (ids.size() > kKeptIds) ids.pop_front();
+  if (ids.size() > kKeptIds) ids.erase(ids.begin());
   if (record.type != Type::Note) late_message = false;
   item.updated_at = std::max(item.updated_at, record.seen_at);
   derive(*this);

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,9 +74,9 @@ struct Conversation {
   std::optional<ItemHandoff> handoff;
   std::optional<ItemClaim> claim;
   bool late_message = false;
-  WorkHours hours;              // those of the last message that told them
-  std::array<Time, 4> fired{};  // when due, of the last firing of each SLA timer
-  std::deque<std::string> ids;  // of the last actions
+  WorkHours hours;               // those of the last message that told them
+  std::array<Time, 4> fired{};   // when due, of the last firing of each SLA timer
+  std::vector<std::string> ids;  // of the last actions
 
   // One message more, changed or withdrawn.
   void change(ConversationRecord record);

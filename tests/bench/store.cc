@@ -1,6 +1,6 @@
 // The store at its full size: what ten million ledger records and a million counters take on disk
 // and in memory, how fast they come in beside a bare RocksDB that is asked and told the same, and
-// how soon a killed one commits again.
+// how soon a killed one commits again, and how long a window takes.
 //
 //   bench_store [--records N] [--authors N] [--dir DIR]
 //
@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "state/contributions.h"
+#include "state/count_query.h"
 #include "state/stream_time.h"
 
 namespace vigie {
@@ -39,6 +40,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kBatch = 2000;
 constexpr std::uint64_t kThemes = 200;
 constexpr std::size_t kCompared = 100;  // batches that the bare loop repeats
+constexpr std::uint64_t kAsked = 2000;
 constexpr Partition kPartition{0};
 const Time kBegin = *parse_time("2026-10-01T00:00:00Z");
 constexpr std::int64_t kMinutes = std::int64_t{34} * 24 * 60;
@@ -203,16 +205,51 @@ int fill(const std::filesystem::path& directory, std::uint64_t records, std::uin
   const double took = seconds_since(begun);
   std::uint64_t counters = 0;
   must(store->scan(Space::Counters, "", "", [&](auto, auto) { return ++counters > 0; }));
+  // Of the first rows: all are alike.
+  std::uint64_t rows = 0;
+  std::uint64_t row_bytes = 0;
+  must(store->scan(Space::Ledger, "", "", [&](std::string_view key, std::string_view value) {
+    row_bytes += key.size() + value.size();
+    return ++rows < 10'000;
+  }));
   std::uint64_t disk = 0;
   for (const auto& entry : std::filesystem::directory_iterator(directory))
     disk += entry.file_size();
   fmt::print(
       "{} records in {:.1f} s, {:.0f}/s; {} counters; {:.2f} GB on disk; {:.0f} MB at most "
-      "in memory\n",
+      "in memory; {} bytes a record with its key\n",
       records, took, static_cast<double>(records) / took, counters, static_cast<double>(disk) / 1e9,
-      static_cast<double>(resident_bytes("VmHWM:")) / 1e6);
+      static_cast<double>(resident_bytes("VmHWM:")) / 1e6, row_bytes / rows);
   std::fflush(stdout);
   while (true) filler.batch();
+}
+
+// A window of thirty days of one theme after the other, as the API and the CLI ask for it.
+void ask_windows(const Store& store, std::string_view measure) {
+  const CounterReader counters(store, 1);
+  const AuthorSetReader authors(store, 1);
+  const Time end = kBegin + std::chrono::minutes{kMinutes};
+  std::vector<double> times;
+  std::int64_t sum = 0;
+  for (std::uint64_t i = 0; i < kAsked; ++i) {
+    const std::string theme = fmt::format("theme-{}", i % kThemes);
+    CountWords words;
+    words.dimension = "theme";
+    words.id = theme;
+    words.measure = measure;
+    words.window = "30d";
+    const auto begun = Clock::now();
+    const CountQuery query = must(read_count_query(words, end));
+    const CountAnswer answered = must(answer(query, counters, authors));
+    std::string json;
+    append_json(json, query, answered);
+    times.push_back(seconds_since(begun) * 1e3);
+    sum += answered.total.value;
+  }
+  std::ranges::sort(times);
+  fmt::print("30 days of {}: median {:.2f} ms, p99 {:.2f} ms ({} on average)\n", measure,
+             times[times.size() / 2], times[times.size() * 99 / 100],
+             sum / static_cast<std::int64_t>(kAsked));
 }
 
 int run(const char* self, const std::filesystem::path& directory, const std::string& records,
@@ -261,6 +298,7 @@ int run(const char* self, const std::filesystem::path& directory, const std::str
   Filler(*store, count, people).batch();
   fmt::print("after kill -9: open in {:.2f} s, first commit after {:.2f} s\n", opened,
              seconds_since(begun));
+  for (const std::string_view measure : {"mentions", "authors"}) ask_windows(*store, measure);
   return 0;
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "pipeline/core/bytes.h"
+#include "state/author_sets.h"
 #include "state/authors.h"
 #include "state/cut.h"
 
@@ -148,6 +149,28 @@ Result<std::vector<Erased>> stored_erasures(const Store& store) {
   std::vector<Erased> out;
   for (const auto& [author, asked_at] : latest) out.push_back({author, asked_at});
   return out;
+}
+
+std::pair<std::string, std::string> author_index_row(Partition partition, const AuthorKey& author,
+                                                     std::string_view message, Minute expires) {
+  return {author_index_of(partition, author).append(message), index_value(expires)};
+}
+
+std::vector<std::string> author_rows_of(Partition partition) {
+  return {partition_prefix('i', partition), author_sets_of(partition)};
+}
+
+bool is_author_index(std::string_view key) {
+  return key.size() > 1 && key[1] == 'i';
+}
+
+Partition partition_of_author_row(std::string_view key) {
+  return Partition{
+      ByteReader(key.substr(std::min<std::size_t>(2, key.size()))).fixed<std::uint16_t>()};
+}
+
+bool is_first_seen(std::string_view key) {
+  return key.size() > 1 && key[1] == 'f';
 }
 
 std::string author_index_of(Partition partition, const AuthorKey& author) {

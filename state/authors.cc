@@ -180,10 +180,20 @@ Result<std::vector<std::string>> Authors::erase(Partition partition, const Autho
   return stood;
 }
 
-void Authors::expect_erased(Partition partition, const Erased& erased) {
-  impl_->pending[partition_key('e', partition, erased.author)] =
-      encode(ErasedRow{erased.asked_at, false});
+Result<void> Authors::expect_erased(Partition partition, const Erased& erased) {
+  const std::string key = partition_key('e', partition, erased.author);
+  auto stored = impl_->get(key);
+  if (!stored) return std::unexpected(std::move(stored.error()));
+  ErasedRow row;
+  if (*stored) {
+    auto known = decode_erased_row(**stored);
+    if (!known) return std::unexpected(std::move(known.error()));
+    row = *known;
+  }
+  row.asked_at = std::max(row.asked_at, erased.asked_at);
+  impl_->pending[key] = encode(row);
   impl_->has_erasures = true;
+  return {};
 }
 
 Result<std::vector<Authors::Missing>> Authors::missing(Partition partition,
@@ -312,15 +322,19 @@ void Authors::settled() {
   impl_->unsettled.clear();
 }
 
-void Authors::flush_rows(StoreBatch& batch) {
-  for (const auto& [key, value] : impl_->pending) {
+std::vector<Authors::Row> Authors::flush_rows(StoreBatch& batch) {
+  std::vector<Row> rows;
+  rows.reserve(impl_->pending.size());
+  for (auto& [key, value] : impl_->pending) {
     if (value) {
       batch.put(Space::Authors, key, *value);
     } else {
       batch.erase(Space::Authors, key);
     }
+    rows.push_back({key, std::move(value)});
   }
   impl_->pending.clear();
+  return rows;
 }
 
 Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {

@@ -48,7 +48,7 @@ class Authors {
                                          Time asked_at);
   // What was received of these authors, in a partition that knows no message of theirs, is erased
   // when it comes.
-  void expect_erased(Partition partition, const Erased& erased);
+  Result<void> expect_erased(Partition partition, const Erased& erased);
   // Those of `all` of which the partition does not know, or not as late, each with its author key
   // where the partition, or what is known of all of them, still has one.
   struct Missing {
@@ -91,8 +91,13 @@ class Authors {
   // The stored sets of a partition, from an hour on.
   Result<void> read_sets(Partition partition, Hour from,
                          const std::function<void(const SetChange&)>& visit) const;
-  // Puts every other change into `batch` and forgets them.
-  void flush_rows(StoreBatch& batch);
+  // One changed row that is no set, for the changelog.
+  struct Row {
+    std::string key;                   // in Space::Authors
+    std::optional<std::string> bytes;  // none: removed
+  };
+  // Puts every other change into `batch` and forgets them; returns them by key.
+  std::vector<Row> flush_rows(StoreBatch& batch);
   // The batch that flushes went into is written: the store has everything.
   void settled();
 
@@ -125,6 +130,17 @@ std::uint64_t author_in_sets(const AuthorKey& author);
 
 // What the keys of an author's index begin with, in Space::Authors.
 std::string author_index_of(Partition partition, const AuthorKey& author);
+// A row of that index.
+std::pair<std::string, std::string> author_index_row(Partition partition, const AuthorKey& author,
+                                                     std::string_view message, Minute expires);
+// What rows of a partition begin with that follow from its messages: index and sets.
+std::vector<std::string> author_rows_of(Partition partition);
+// Whether a row can be told from the ledger: a message in an author's index.
+bool is_author_index(std::string_view key);
+// The partition of any row but those that say when an author was first seen.
+Partition partition_of_author_row(std::string_view key);
+// Whether it says when an author was first seen, which a topic of its own tells.
+bool is_first_seen(std::string_view key);
 
 // Whether a stored row is past its keeping, for the store's compaction.
 bool author_row_expired(std::string_view key, std::string_view value, Time stream_time);

@@ -167,6 +167,9 @@ ActionOutcome Conversation::act(const ConversationRecord& record, Time now) {
   if (item.state == ItemState::Withdrawn) {
     return says(Result::Refused, "the item is withdrawn: it has no message left");
   }
+  if (!action.only_in.empty() && item.queue != action.only_in) {
+    return says(Result::Refused, "the item has moved to the other queue");
+  }
   const bool needs_hold = record.type != Type::Note && record.type != Type::ReplyNoted;
   if (needs_hold && claim && claim->who != action.who) {
     outcome.who = claim->who;

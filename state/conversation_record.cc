@@ -150,6 +150,7 @@ std::string_view read_action(const Fields& fields, ConversationRecord& record) {
     return "who is missing or too long";
   }
   fields.text("note", action.note);
+  fields.text("only_in", action.only_in);
   if (action.note.size() > kMaxNoteBytes) return "note is too long";
   if (record.type == Type::Claim) {
     std::int64_t lease = 0;
@@ -219,6 +220,7 @@ void append_json(std::string& out, const ConversationRecord& record) {
       json.field("lease_seconds", std::int64_t{record.action.lease.count()});
     }
     if (record.type == Type::Handoff) json.field("queue", record.action.queue);
+    if (!record.action.only_in.empty()) json.field("only_in", record.action.only_in);
   }
   if (record.type == Type::Timer) {
     json.field("id", timer_id(record.conversation, record.timer, record.due));

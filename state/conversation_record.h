@@ -72,6 +72,7 @@ struct ConversationRecord {
     std::string note;
     std::chrono::seconds lease{0};  // of a claim
     std::string queue;              // of a handoff: where it goes
+    std::string only_in;            // the queue in which its author may act; empty: both
   };
 
   Type type = Type::Message;

@@ -1,5 +1,6 @@
 #include "state/count_query.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -22,11 +23,21 @@ constexpr std::array<std::int64_t, 6> kSteps = {kMinuteSeconds,      5 * kMinute
 Result<void> read_series(const CountWords& words, CountQuery& out) {
   const std::optional<Dimension> dimension = parse_dimension(words.dimension.value_or("all"));
   if (!dimension) {
-    return fail(Code::Invalid, "dimension: unknown; expected one such as theme or theme×network");
+    return fail(
+        Code::Invalid,
+        fmt::format("dimension: unknown \"{}\"; expected all, network, brand, competitor, "
+                    "theme, campaign, queue, kind, author, country, city, hashtag or a pair "
+                    "such as theme×network",
+                    words.dimension.value_or("")));
   }
   const std::string_view measure = words.measure.value_or("mentions");
   out.measure = parse_measure(measure);
-  if (!out.measure && measure != kAuthorsMeasure) return fail(Code::Invalid, "measure: unknown");
+  if (!out.measure && measure != kAuthorsMeasure) {
+    return fail(Code::Invalid,
+                fmt::format("measure: unknown \"{}\"; expected mentions, own, questions, likes, "
+                            "replies, shares, views, clicks, conversions or authors",
+                            measure));
+  }
   if (!out.measure && !counts_authors(*dimension)) {
     return fail(Code::Invalid,
                 "measure: authors are counted for a brand, competitor, theme or campaign");
@@ -124,7 +135,8 @@ Result<CountAnswer> count_authors(const CountQuery& query, const Buckets& bucket
                                   const AuthorSetReader& author_sets) {
   AuthorUnion all;
   std::vector<AuthorUnion> unions(buckets.points());
-  auto read = author_sets.series(query.series, buckets.first, buckets.last,
+  const Hour known = hour_of(query.window.as_of - kHoursKept) + 1;
+  auto read = author_sets.series(query.series, std::max(buckets.first, known), buckets.last,
                                  [&](Hour hour, const AuthorSet& set) {
                                    all.add(set);
                                    unions[buckets.point_of(hour)].add(set);
@@ -147,7 +159,8 @@ Result<CountAnswer> count_authors(const CountQuery& query, const Buckets& bucket
 Result<std::int64_t> parse_length(std::string_view what, std::string_view text,
                                   std::int64_t most_days) {
   const auto wrong = [&] {
-    return fail(Code::Invalid, fmt::format("{}: expected 1m to {}d, as in 24h", what, most_days));
+    return fail(Code::Invalid, fmt::format("{}: expected 1m to {}d, as in 24h, found \"{}\"", what,
+                                           most_days, text));
   };
   std::int64_t value = 0;
   const char* const begin = text.data();
@@ -177,6 +190,7 @@ Result<CountWindow> read_window(const CountWords& words, Time as_of, std::int64_
   out.as_of = as_of;
   out.end = as_of;
   out.seconds = otherwise;
+  out.kept = kept;
   if (words.end) {
     const std::optional<Time> parsed = parse_time(*words.end);
     if (!parsed) return fail(Code::Invalid, "end: expected an RFC 3339 time with offset");
@@ -206,8 +220,9 @@ Result<CountQuery> read_count_query(const CountWords& words, Time as_of) {
   out.window = *window;
   out.bucket = bucket_seconds(out);
   if (out.window.seconds < out.bucket) {
-    return fail(Code::Invalid, is_by_hour(out) ? "window: this is counted by the hour"
-                                               : "window: only hours are kept at that end");
+    return fail(Code::Invalid, is_by_hour(out)
+                                   ? "window: this is counted by the hour; expected 1h or more"
+                                   : "window: only hours are kept at that end");
   }
   if (const Result<void> chosen = choose_step(words, out); !chosen) {
     return std::unexpected(chosen.error());
@@ -220,7 +235,11 @@ Result<CountAnswer> answer(const CountQuery& query, const CounterReader& counter
   const Buckets buckets = buckets_of(query);
   if (!query.measure) return count_authors(query, buckets, author_sets);
   const auto granularity = query.bucket == kMinuteSeconds ? Granularity::Minute : Granularity::Hour;
-  const auto found = counters.series(query.series, granularity, buckets.first, buckets.last);
+  const Time oldest = query.window.as_of - kept_for(query.series.dimension, granularity);
+  const std::int32_t known =
+      (granularity == Granularity::Minute ? minute_of(oldest) : hour_of(oldest)) + 1;
+  const auto found =
+      counters.series(query.series, granularity, std::max(buckets.first, known), buckets.last);
   if (!found) return std::unexpected(found.error());
   CountAnswer out;
   out.points = empty_points(query, buckets);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -28,8 +29,11 @@ struct CountWindow {
   Time as_of{};  // how far the counts go
   Time end{};
   std::int64_t seconds = kDaySeconds;
+  std::chrono::hours kept = kHoursKept;  // what is older at `as_of` has expired, and is not told
 
-  Hour first_hour() const { return hour_of(end - std::chrono::seconds(seconds)) + 1; }
+  Hour first_hour() const {
+    return std::max(hour_of(end - std::chrono::seconds(seconds)), hour_of(as_of - kept)) + 1;
+  }
   Hour last_hour() const { return hour_of(end); }
   // The one of the same length before it.
   CountWindow before() const;

@@ -54,6 +54,7 @@ class Walk {
   bool any_ = false;     // so is an inbound message
   int rank_ = -1;
   std::optional<Time> owed_since_;  // a response
+  bool unanswered_ = false;         // an inbound message since the last reply
   std::optional<Time> runs_since_;  // the clock of the resolution
   seconds worked_{0};               // before that
 };
@@ -95,7 +96,11 @@ void Walk::take_actions_before(const ItemMessage* message) {
     if (!any_) continue;
     if (mark.kind == StateMark::Kind::Reply) reply(mark.at, mark.who);
     if (mark.kind == StateMark::Kind::Resolve) resolve(mark);
-    if (mark.kind == StateMark::Kind::Reopen && item_.state != ItemState::Open) open(mark.at);
+    if (mark.kind == StateMark::Kind::Reopen && item_.state != ItemState::Open) {
+      open(mark.at);
+      // Opening what was answered leaves nobody waiting.
+      if (!unanswered_) owed_since_.reset();
+    }
   }
 }
 
@@ -105,6 +110,7 @@ void Walk::take_omitted() {
   move(omitted.rank, omitted.queue, omitted.queue.empty());
   item_.state = ItemState::Open;
   any_ = true;
+  unanswered_ = true;
 }
 
 // The first message sets the queue; a later one moves the item only with a higher priority, and not
@@ -133,6 +139,7 @@ void Walk::inbound(const ItemMessage& message) {
   if (item_.state == ItemState::Resolved) worked_ = seconds{0};
   const bool again = !any_ || item_.state != ItemState::Open;
   any_ = true;
+  unanswered_ = true;
   if (again || !owed_since_) open(message.event_time);
 }
 
@@ -155,6 +162,7 @@ void Walk::pause(Time at) {
 
 void Walk::reply(Time at, const std::string& who) {
   item_.answered_by = who;
+  unanswered_ = false;
   const bool first = !item_.first_response_at;
   if (first) item_.first_response_at = at;
   // What is resolved stays so.

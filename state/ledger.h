@@ -164,8 +164,12 @@ struct LedgerKey {
   Partition partition{};
   bool is_unmatched = false;  // an UnmatchedRow's
   bool is_erased = false;     // the tombstone of an erased message; else a LedgerRecord's
+  std::string_view message;   // `network/id`, of a LedgerRecord
 };
 std::optional<LedgerKey> parse_ledger_key(std::string_view key);
+
+// What all keys of a partition begin with.
+std::string ledger_of(Partition partition);
 
 // Calls `visit` for each stored row of a partition, with one of the two, until it returns false.
 Result<void> scan_ledger(

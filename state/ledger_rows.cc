@@ -266,14 +266,20 @@ std::optional<LedgerKey> parse_ledger_key(std::string_view key) {
   if (!bytes.ok() || (what != 'm' && what != 'u' && what != 'e')) return std::nullopt;
   parsed.is_unmatched = what == 'u';
   parsed.is_erased = what == 'e';
+  if (what == 'm') parsed.message = key.substr(row_stem(parsed.partition, what).size());
   return parsed;
+}
+
+std::string ledger_of(Partition partition) {
+  std::string prefix(1, kVersion);
+  put_fixed(prefix, static_cast<std::uint16_t>(number(partition)));
+  return prefix;
 }
 
 Result<void> scan_ledger(
     const StoreSnapshot& store, Partition partition,
     const std::function<bool(const LedgerRecord*, const UnmatchedRow*)>& visit) {
-  std::string prefix(1, kVersion);
-  put_fixed(prefix, static_cast<std::uint16_t>(number(partition)));
+  const std::string prefix = ledger_of(partition);
   Result<void> whole;
   auto scanned = store.scan(
       Space::Ledger, prefix, prefix_end(prefix), [&](std::string_view key, std::string_view value) {

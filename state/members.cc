@@ -94,6 +94,11 @@ Result<AuthorSummary> author_summary(const CounterReader& counters,
     }
     if (bucket.bucket > oldest) recent.push_back(bucket.bucket);
   }
+  if (themes.size() * recent.size() > kMostThemeHours) {
+    return fail(Code::Invalid,
+                "window: the author wrote in too many hours for so many themes; "
+                "expected a shorter one");
+  }
   auto added = add_themes(counters, name, themes, recent, out);
   if (!added) return std::unexpected(std::move(added.error()));
   return out;
@@ -138,7 +143,7 @@ Result<std::vector<MemberSpan>> members_by_span(const CounterReader& counters,
 
 Result<AmbassadorSummary> ambassador_summary(const CounterReader& counters,
                                              std::string_view ambassador, std::string_view brand,
-                                             Hour first, Hour last, Time end) {
+                                             Hour first, Hour last, Time end, std::size_t& budget) {
   AmbassadorSummary out;
   const auto messages =
       counters.series({Dimension::Ambassador, ambassador}, Granularity::Hour, first, last);
@@ -163,15 +168,16 @@ Result<AmbassadorSummary> ambassador_summary(const CounterReader& counters,
                                       const auto [known, added] =
                                           first_answers.try_emplace(key.series.other, key.bucket);
                                       known->second = std::min(known->second, key.bucket);
-                                      too_many = first_answers.size() > kMostAnswered;
+                                      too_many = first_answers.size() > budget;
                                       return !too_many;
                                     });
   if (!visited) return std::unexpected(std::move(visited.error()));
   if (too_many) {
-    return fail(Code::Invalid, fmt::format("{} answered more than {} authors; ask for a shorter "
-                                           "window",
-                                           ambassador, kMostAnswered));
+    return fail(Code::Invalid,
+                fmt::format("ambassadors answered more than {} authors; ask for a shorter window",
+                            kMostAnswered));
   }
+  budget -= first_answers.size();
   constexpr double kDigits = 1e6;
   out.activity = std::round(out.activity * kDigits) / kDigits;
   constexpr auto kHours = static_cast<Hour>(kNurtured.count());

@@ -18,7 +18,10 @@ namespace vigie {
 // and from when authors were first seen, so that each number can be recounted. The formulas stand
 // in FORMULAS.md. Any thread.
 
-// One author by themselves. Hours are whole ones.
+constexpr std::size_t kMostThemeHours = 200'000;
+
+// One author by themselves. Hours are whole ones. Invalid when themes times the hours in which the
+// author did something, of the last eight days, are more than kMostThemeHours.
 struct AuthorSummary {
   std::optional<Time> first_seen;  // receipt of their first kept message
   std::optional<Hour> last_hour;   // the last one that holds a message of theirs
@@ -70,9 +73,10 @@ struct AmbassadorSummary {
   std::int64_t before = 0;
   std::int64_t after = 0;
 };
-// Of `end`, hours `first` to `last`. Invalid when more than kMostAnswered authors were answered.
+// Of `end`, hours `first` to `last`. Takes the authors that were answered from `budget`; Invalid
+// when they are more.
 Result<AmbassadorSummary> ambassador_summary(const CounterReader& counters,
                                              std::string_view ambassador, std::string_view brand,
-                                             Hour first, Hour last, Time end);
+                                             Hour first, Hour last, Time end, std::size_t& budget);
 
 }  // namespace vigie

@@ -23,7 +23,9 @@ void ResponseReport::add(const QueueItem& item, const WorkHours& hours) {
     ++(worked <= response.limit ? met_ : missed_);
   }
   for (const ItemClock& clock : item.clocks) {
-    const bool owed = clock.kind != ItemClock::Kind::Resolution && clock.due && is_in(clock.since);
+    // What is owed is owed now, however long it has been.
+    const bool owed =
+        clock.kind != ItemClock::Kind::Resolution && clock.due && clock.since <= until_;
     if (owed) ++(*clock.due < now_ ? overdue_ : at_risk_);
   }
 }

@@ -155,6 +155,9 @@ Response act(const Service& service, const Principal& who, ConversationRecord re
                                          "allow to act there",
                                          item->queue));
   }
+  // Somebody may hand the item over before this takes effect.
+  const bool both = may_act(who, "social") && may_act(who, "community");
+  if (!both) record.action.only_in = item->queue;
   if (record.type == Type::Handoff) {
     record.action.queue = item->queue == "social" ? "community" : "social";
   }

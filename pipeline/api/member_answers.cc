@@ -1,5 +1,5 @@
 // Reports on people: one author, members by week, ambassadors.
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -61,9 +61,11 @@ Hour week_begin(LocalHours& zone, Time time, std::size_t weeks) {
 }
 
 Result<void> write_ambassador(JsonWriter& json, const Service& service, const RuleSet& rules,
-                              const std::string& ambassador, const CountWindow& window) {
-  const auto found = ambassador_summary(service.parts.counters, ambassador, rules.brand_id(),
-                                        window.first_hour(), window.last_hour(), window.end);
+                              const std::string& ambassador, const CountWindow& window,
+                              std::size_t& budget) {
+  const auto found =
+      ambassador_summary(service.parts.counters, ambassador, rules.brand_id(), window.first_hour(),
+                         window.last_hour(), std::min(window.end, window.as_of), budget);
   if (!found) return std::unexpected(found.error());
   json.begin_object().field("id", ambassador).field("by", found->by).field("about", found->about);
   json.key("activity").number(found->activity);
@@ -163,8 +165,9 @@ Response answer_ambassador_report(const Service& service, const Principal&,
     json.string(formula_name(id));
   }
   json.end_array().key("ambassadors").begin_array();
+  std::size_t budget = kMostAnswered;
   for (const std::string& ambassador : rules->ambassadors()) {
-    const auto written = write_ambassador(json, service, *rules, ambassador, *window);
+    const auto written = write_ambassador(json, service, *rules, ambassador, *window, budget);
     if (!written) return problem(written.error());
   }
   json.end_array().end_object();

@@ -151,9 +151,10 @@ BestTimes best_times(const std::vector<CounterReader::Bucket>& buckets, const Co
   BestTimes times;
   LocalHours zone(timezone);
   auto next = buckets.begin();
-  const Hour first = buckets.empty() ? window.last_hour() : buckets.front().bucket;
-  // The one that is still being filled is not over yet.
-  for (Hour hour = first; hour < window.last_hour(); ++hour) {
+  // What is still being filled is not over yet.
+  const Hour over = hour_of(std::min(window.end, window.as_of));
+  const Hour first = buckets.empty() ? over : buckets.front().bucket;
+  for (Hour hour = first; hour < over; ++hour) {
     Measures measures{};
     if (next != buckets.end() && next->bucket == hour) measures = next++->value;
     const LocalHour local = zone.of(start_of_hour(hour));
@@ -262,8 +263,12 @@ Response answer_best_times(const Service& service, const Principal&, const Reque
   const auto window = hours_param(service, request, 16 * kWeekSeconds,
                                   kept_for(series->dimension, Granularity::Hour));
   if (!window) return problem(window.error());
+  // As many whole hours as were asked for.
+  const Hour over = hour_of(std::min(window->end, window->as_of));
+  const auto wanted = static_cast<Hour>(window->seconds / kHourSeconds);
+  const Hour oldest = hour_of(window->as_of - window->kept) + 1;
   const auto buckets = service.parts.counters.series(*series, Granularity::Hour,
-                                                     window->first_hour(), window->last_hour());
+                                                     std::max(over - wanted, oldest), over - 1);
   if (!buckets) return problem(buckets.error());
   const BestTimes times = best_times(*buckets, *window, rules->timezone());
 

@@ -85,9 +85,28 @@ double mebibytes(std::uint64_t bytes) {
 
 }  // namespace
 
+namespace {
+
+bool is_within(const std::filesystem::path& place, const std::filesystem::path& directory) {
+  std::error_code code;
+  const auto inner = std::filesystem::weakly_canonical(place, code);
+  const auto outer = std::filesystem::weakly_canonical(directory, code);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+}  // namespace
+
 Exit backup(const BackupCommand& command) {
   auto config = load_embedded(command.config);
   if (!config) return report(config.error());
+  if (is_within(command.to, config->data_dir)) {
+    report(
+        Error{Code::Invalid,
+              fmt::format("--to: {} lies in the data directory, and would go with it; expected a "
+                          "place outside of {}",
+                          command.to, config->data_dir.string())});
+    return Exit::Usage;
+  }
   const Turn turn(config->data_dir);
   if (auto ours = turn.taken(config->data_dir); !ours) return report(ours.error());
   auto made = make_checkpoint(*config);

@@ -101,14 +101,19 @@ Result<void> print_window(const CountersCommand& command, const Store& store,
   return {};
 }
 
-Result<void> print_hours(const CountersCommand& command, const CounterReader& counters,
-                         const AuthorSetReader& authors) {
+Result<void> print_hours(const CountersCommand& command, const Store& store,
+                         const CounterReader& counters, const AuthorSetReader& authors) {
+  const auto as_of = newest_stream_time(store);
+  if (!as_of) return std::unexpected(as_of.error());
   const std::optional<Dimension> wanted = parse_dimension(command.dimension);
   if (!command.dump && !wanted) {
-    return std::unexpected(wrong(fmt::format("--dimension: unknown \"{}\"", command.dimension)));
+    return std::unexpected(wrong(fmt::format(
+        "--dimension: unknown \"{}\"; expected all, network, brand, competitor, theme, campaign, "
+        "queue, kind, author, country, city, hashtag or a pair such as theme×network",
+        command.dimension)));
   }
   std::string line;
-  return dump_counts(counters, authors, std::nullopt, [&](const CountLine& count) {
+  return dump_counts(counters, authors, *as_of, [&](const CountLine& count) {
     const bool asked =
         command.dump ? !is_of_members(count.dimension)
                      : count.dimension == *wanted && (command.id.empty() || count.id == command.id);
@@ -143,8 +148,11 @@ Exit counters(const CountersCommand& command) {
   const CounterReader reader(**store, partitions);
   const AuthorSetReader authors(**store, partitions);
   const auto printed = windowed ? print_window(command, **store, reader, authors)
-                                : print_hours(command, reader, authors);
-  return printed ? Exit::Good : report(printed.error());
+                                : print_hours(command, **store, reader, authors);
+  if (printed) return Exit::Good;
+  const Exit exit = report(printed.error());
+  // What is wrong with a word of the command.
+  return printed.error().message.starts_with("--") ? Exit::Usage : exit;
 }
 
 Exit generate(const GenerateCommand& command) {

@@ -75,6 +75,7 @@ Exit run(const RunCommand& command) {
     return Exit::Usage;
   }
   set_up_logging(config->logging);
+  config->log.kafka.accept_gap = command.accept_gap;
   auto service = Service::start(*config, *roles);
   if (!service) return report(service.error());
   spdlog::info("service state=running api=http://{}:{} data={}", config->api.address,

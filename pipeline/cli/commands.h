@@ -20,6 +20,7 @@ enum class Exit : std::uint8_t {
 struct RunCommand {
   std::string config;
   std::string roles = "ingest,worker,view";
+  bool accept_gap = false;  // goes on where the broker deleted what was not read yet
 };
 // Runs the service until SIGINT or SIGTERM; SIGHUP reads the rules again.
 Exit run(const RunCommand& command);
@@ -114,6 +115,14 @@ struct DoctorCommand {
   bool recount = false;  // also compares the counters with the ledger
 };
 Exit doctor(const DoctorCommand& command);
+
+struct TopicsCommand {
+  std::string config;
+};
+// What the topics of a config need to fit, and making them so. Good: nothing was to be done, or all
+// of it is; Input: something is.
+Exit topics_plan(const TopicsCommand& command);
+Exit topics_apply(const TopicsCommand& command);
 
 struct BackupCommand {
   std::string config;

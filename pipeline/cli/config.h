@@ -31,6 +31,7 @@ struct KafkaConfig {
   std::string instance_id;  // names this node in consumer groups; empty: the host's name
   // Passed on to librdkafka, in the order of the file. Hold secrets: never log them.
   std::vector<std::pair<std::string, std::string>> properties;
+  bool accept_gap = false;  // `run --accept-gap`; no key of the file
   friend bool operator==(const KafkaConfig&, const KafkaConfig&) = default;
 };
 

@@ -28,6 +28,7 @@ struct Commands {
   BacktestCommand backtest;
   CountersCommand counters;
   QueueCommand queue;
+  TopicsCommand topics;
   GenerateCommand generate;
   DoctorCommand doctor;
   BackupCommand backup;
@@ -67,6 +68,8 @@ void add_run(CLI::App& app, Commands& commands, Exit& exit) {
       app.add_subcommand("run", "Run the service until SIGTERM; SIGHUP reads the rules again");
   run->add_option("-c,--config", commands.run.config, "Config file")->required();
   run->add_option("--roles", commands.run.roles, "ingest, worker, view, with commas (Kafka only)");
+  run->add_flag("--accept-gap", commands.run.accept_gap,
+                "Go on where the broker deleted mentions before they were read (Kafka only)");
   run->callback([&] { exit = vigie::run(commands.run); });
 }
 
@@ -227,6 +230,20 @@ void add_queue(CLI::App& app, Commands& commands, Exit& exit) {
   });
 }
 
+void add_topics(CLI::App& app, Commands& commands, Exit& exit) {
+  CLI::App* topics = app.add_subcommand("topics", "The topics of an installation with Kafka");
+  topics->require_subcommand(1);
+  topics->fallthrough();
+  topics->add_option("-c,--config", commands.topics.config, "Config file")->required();
+  CLI::App* plan = topics->add_subcommand(
+      "plan",
+      "Say what is missing or does not fit, and change nothing; exits with 1 if anything is");
+  plan->callback([&] { exit = topics_plan(commands.topics); });
+  CLI::App* apply =
+      topics->add_subcommand("apply", "Make what is missing and change what does not fit");
+  apply->callback([&] { exit = topics_apply(commands.topics); });
+}
+
 void add_backup(CLI::App& app, Commands& commands, Exit& exit) {
   CLI::App* backup =
       app.add_subcommand("backup", "Save the store of a data directory; the service may run");
@@ -260,6 +277,7 @@ int answer(int argc, char** argv) {
   add_rules(app, commands, exit);
   add_data(app, commands, exit);
   add_queue(app, commands, exit);
+  add_topics(app, commands, exit);
   add_backup(app, commands, exit);
   try {
     app.parse(argc, argv);

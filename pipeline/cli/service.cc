@@ -16,6 +16,7 @@
 #include "pipeline/cli/crash_point.h"
 #include "pipeline/cli/deliveries.h"
 #include "pipeline/cli/housekeeping.h"
+#include "pipeline/cli/kafka_metrics.h"
 #include "pipeline/cli/operations.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
@@ -136,7 +137,10 @@ Result<void> Service::Impl::open_stores() {
 
 Result<void> Service::Impl::open_log() {
   if (!embedded) {
-    auto opened = KafkaLog::open(kafka_options(config.log));
+    KafkaOptions options = kafka_options(config.log);
+    options.observer = kafka_metrics(registry);
+    options.stopping = [this] { return stopping.load(); };
+    auto opened = KafkaLog::open(std::move(options));
     if (!opened) return std::unexpected(std::move(opened.error()));
     log = std::move(*opened);
     return {};
@@ -248,6 +252,7 @@ Result<void> Service::Impl::work() {
   options.log_is_remote = !embedded;
   options.texts = config.retention;
   options.erasures = erasures->in_book();
+  options.stopping = [this] { return stopping.load(); };
   options.costs = costs.get();
   Worker worker(*log, *store, *keys, [this] { return rules->current(); }, registry, options);
   auto started = worker.start();

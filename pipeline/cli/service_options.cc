@@ -1,8 +1,10 @@
 // What the config says, in the terms of those who run by it.
+#include <array>
 #include <chrono>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "pipeline/alerts/surge.h"
 #include "pipeline/cli/service.h"
@@ -41,6 +43,16 @@ Result<Roles> parse_roles(std::string_view text) {
   return roles;
 }
 
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
+  return name.data();
+}
+
+}  // namespace
+
 KafkaOptions kafka_options(const LogConfig& config) {
   KafkaOptions options;
   options.bootstrap = config.kafka.bootstrap;
@@ -49,7 +61,8 @@ KafkaOptions kafka_options(const LogConfig& config) {
   options.replication_factor = config.kafka.replication_factor;
   options.mentions_retention = std::chrono::duration_cast<std::chrono::hours>(config.retention);
   options.client_id = config.kafka.client_id;
-  options.instance_id = config.kafka.instance_id;
+  options.instance_id = config.kafka.instance_id.empty() ? host_name() : config.kafka.instance_id;
+  options.accept_gap = config.kafka.accept_gap;
   for (const auto& [key, value] : config.kafka.properties) options.properties[key] = value;
   return options;
 }

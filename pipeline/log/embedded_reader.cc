@@ -19,6 +19,7 @@ class EmbeddedReader : public LogReader {
   Result<void> commit(Effects effects) override;
   std::vector<Partition> partitions() const override;
   std::pair<Offset, Offset> position(Partition partition) const override;
+  Result<std::map<Partition, Offset>> ends() override;
 
  private:
   struct Found {
@@ -185,6 +186,12 @@ std::vector<Partition> EmbeddedReader::partitions() const {
   for (std::size_t i = 0; i < next_.size(); ++i)
     all.push_back(Partition{static_cast<std::int32_t>(i)});
   return all;
+}
+
+Result<std::map<Partition, Offset>> EmbeddedReader::ends() {
+  std::map<Partition, Offset> out;
+  for (const Partition partition : partitions()) out[partition] = position(partition).second;
+  return out;
 }
 
 std::pair<Offset, Offset> EmbeddedReader::position(Partition partition) const {

@@ -57,6 +57,12 @@ std::string latest_value(Partition partition, std::int64_t stamp, std::string_vi
   return out;
 }
 
+Partition latest_partition(std::string_view value) {
+  ByteReader in(value);
+  in.fixed<char>();
+  return Partition{in.fixed<std::uint16_t>()};
+}
+
 Result<std::optional<std::string>> stored_tagged(const Store& store, std::string_view key) {
   auto stored = store.get(Space::Latest, latest_key(Topic::Tagged, key));
   if (!stored || !*stored) return stored;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -70,6 +72,26 @@ struct Effects {
   StoreBatch state;
   // Next offset of each partition the batch read.
   std::vector<std::pair<Partition, Offset>> next;
+  // What a log that keeps a changelog says with the commit, of each partition that changed.
+  struct Mark {
+    Partition partition{};
+    Time stream_time{};
+    std::string rules;                                      // version
+    std::vector<std::pair<std::string, std::string>> rows;  // of Space::Meta, as they are now
+  };
+  std::vector<Mark> marks;
+};
+
+// How state that is folded from the records of a topic's partitions becomes rows of a store again.
+// Its topics have the partitions of `mentions`; the records of one partition say all of its state.
+struct Changelog {
+  std::vector<Topic> topics;
+  // Puts what a record says into `batch`. Corrupt when it cannot be told.
+  std::function<Result<void>(Topic topic, Partition partition, std::string_view key,
+                             std::optional<std::string_view> value, StoreBatch& batch)>
+      fold;
+  // Puts the removal of all rows of a partition into `batch`.
+  std::function<Result<void>(Partition partition, const Store& store, StoreBatch& batch)> wipe;
 };
 
 // Reads one topic in order within each partition. One thread.
@@ -92,6 +114,9 @@ class LogReader {
 
   // Next offset to be polled and end of the partition, for lag.
   virtual std::pair<Offset, Offset> position(Partition partition) const = 0;
+
+  // Where its partitions end now, behind transactions that are still open.
+  virtual Result<std::map<Partition, Offset>> ends() = 0;
 };
 
 struct ReadOptions {
@@ -105,6 +130,10 @@ struct ReadOptions {
   Offset rewind = 0;
   // Where a group that never committed begins: the oldest record, or (false) the end.
   bool from_oldest = true;
+  // Kafka: what this reader commits happens exactly once, with its offsets, and the state of a
+  // partition that comes to it is brought up to date from these records first. Needs `shared`.
+  // Embedded: the store is the log's, so that is so anyway.
+  std::shared_ptr<const Changelog> changelog;
 };
 
 // Mentions and all that follows from them, in order. Two implementations: Kafka and the embedded
@@ -142,6 +171,7 @@ class EventLog {
 std::string latest_key(Topic topic, std::string_view key);
 std::string latest_value(Partition partition, std::int64_t stamp, std::string_view value);
 
+Partition latest_partition(std::string_view value);
 // Before the value: version, partition and stamp.
 constexpr std::size_t kLatestHead = 11;
 

@@ -113,6 +113,20 @@ Result<KafkaHandle> kafka_handle(KafkaConf conf, KafkaRole role) {
   return KafkaHandle(handle);
 }
 
+Result<KafkaHandle> kafka_consumer(const KafkaOptions& options, std::string_view name,
+                                   const std::string& isolation) {
+  auto conf = kafka_conf(options, {{"group.id", options.topic_prefix + std::string(name)},
+                                   {"enable.auto.commit", "false"},
+                                   {"enable.auto.offset.store", "false"},
+                                   {"isolation.level", isolation},
+                                   {"auto.offset.reset", "error"},
+                                   {"enable.partition.eof", "true"}});
+  if (!conf) return std::unexpected(conf.error());
+  auto handle = kafka_handle(std::move(*conf), KafkaRole::Consumer);
+  if (handle) rd_kafka_poll_set_consumer(handle->get());
+  return handle;
+}
+
 Code kafka_code(int error) {
   switch (error) {
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
@@ -144,6 +158,38 @@ Error kafka_error(std::string_view what, int error) {
 
 std::string kafka_topic(const KafkaOptions& options, Topic topic) {
   return options.topic_prefix + std::string(info(topic).name);
+}
+
+int kafka_produce(rd_kafka_t* producer, const char* topic, const Record& record, void* opaque) {
+  // A null pointer is a tombstone; the data of an empty string is not null.
+  const char* value = record.value ? record.value->data() : nullptr;
+  const std::size_t size = record.value ? record.value->size() : 0;
+  std::array<rd_kafka_vu_t, 5> fields{};
+  fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+  fields[0].u.cstr = topic;
+  fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  fields[1].u.i32 = number(record.partition);
+  fields[2].vtype = RD_KAFKA_VTYPE_KEY;
+  fields[2].u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
+  fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  fields[3].u.mem = {const_cast<char*>(value), size};
+  fields[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  fields[4].u.ptr = opaque;
+  rd_kafka_error_t* error = rd_kafka_produceva(producer, fields.data(), fields.size());
+  if (error == nullptr) return RD_KAFKA_RESP_ERR_NO_ERROR;
+  const auto code = rd_kafka_error_code(error);
+  rd_kafka_error_destroy(error);
+  return code;
+}
+
+KafkaOffsets kafka_offsets(const std::string& topic,
+                           const std::vector<std::pair<Partition, Offset>>& next) {
+  KafkaOffsets list(rd_kafka_topic_partition_list_new(static_cast<int>(next.size())));
+  for (const auto& [partition, offset] : next) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), number(partition))->offset =
+        offset;
+  }
+  return list;
 }
 
 std::string printable_key(std::string_view key) {

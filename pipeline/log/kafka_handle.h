@@ -37,8 +37,13 @@ enum class KafkaRole : std::uint8_t { Producer, Consumer };
 Result<KafkaConf> kafka_conf(const KafkaOptions& options,
                              const std::map<std::string, std::string>& fixed);
 
-// A handle made of the configuration. `opaque` is what librdkafka's callbacks get.
+// A handle made of the configuration.
 Result<KafkaHandle> kafka_handle(KafkaConf conf, KafkaRole role);
+
+// A handle that reads what it is assigned and is a member of no group. What is cut off while it is
+// read is an error: it must not begin again over what was read.
+Result<KafkaHandle> kafka_consumer(const KafkaOptions& options, std::string_view name,
+                                   const std::string& isolation);
 
 // What to do about an error of librdkafka (an rd_kafka_resp_err_t).
 Code kafka_code(int error);
@@ -48,6 +53,14 @@ Error kafka_error(std::string_view what, int error);
 
 // The topic's name in Kafka.
 std::string kafka_topic(const KafkaOptions& options, Topic topic);
+
+// Queues a record and returns librdkafka's error. The record is neither copied nor freed: it
+// outlives its delivery report, which gets `opaque`.
+int kafka_produce(rd_kafka_t* producer, const char* topic, const Record& record, void* opaque);
+
+// Offsets of partitions of one topic, as librdkafka takes them.
+KafkaOffsets kafka_offsets(const std::string& topic,
+                           const std::vector<std::pair<Partition, Offset>>& next);
 
 // A key as it may stand in a message: printable and short.
 std::string printable_key(std::string_view key);

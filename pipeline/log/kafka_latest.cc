@@ -11,20 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-Result<KafkaHandle> consumer(const KafkaOptions& options, const std::string& isolation) {
-  auto conf = kafka_conf(options, {{"group.id", options.topic_prefix + "latest"},
-                                   {"enable.auto.commit", "false"},
-                                   {"enable.auto.offset.store", "false"},
-                                   {"isolation.level", isolation},
-                                   // The oldest kept record of each key is enough.
-                                   {"auto.offset.reset", "earliest"},
-                                   {"enable.partition.eof", "true"}});
-  if (!conf) return std::unexpected(conf.error());
-  auto handle = kafka_handle(std::move(*conf), KafkaRole::Consumer);
-  if (handle) rd_kafka_poll_set_consumer(handle->get());
-  return handle;
-}
-
 }  // namespace
 
 Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition partition,
@@ -58,9 +44,9 @@ Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition parti
 // open transaction, and a value that is committed but not yet marked so would be missed.
 Result<void> KafkaLatest::connect() {
   if (records_ != nullptr) return {};
-  auto ends = consumer(options_, "read_uncommitted");
+  auto ends = kafka_consumer(options_, "latest", "read_uncommitted");
   if (!ends) return std::unexpected(ends.error());
-  auto records = consumer(options_, "read_committed");
+  auto records = kafka_consumer(options_, "latest", "read_committed");
   if (!records) return std::unexpected(records.error());
   ends_ = std::move(*ends);
   records_ = std::move(*records);
@@ -71,7 +57,7 @@ Result<void> KafkaLatest::assign() {
   const KafkaOffsets list(rd_kafka_topic_partition_list_new(static_cast<int>(tables_.size())));
   for (const auto& [place, table] : tables_) {
     rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), number(place.second))
-        ->offset = table.next;
+        ->offset = table.next == 0 ? RD_KAFKA_OFFSET_BEGINNING : table.next;
   }
   if (const auto error = rd_kafka_assign(records_.get(), list.get())) {
     return std::unexpected(kafka_error("assign compacted topics", error));

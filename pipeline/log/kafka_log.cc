@@ -1,6 +1,7 @@
 #include "pipeline/log/kafka_log.h"
 
 #include <mutex>
+#include <random>
 #include <set>
 
 #include <fmt/format.h>
@@ -72,6 +73,7 @@ class SharedReader : public LogReader {
   std::pair<Offset, Offset> position(Partition partition) const override {
     return reader_->position(partition);
   }
+  Result<std::map<Partition, Offset>> ends() override { return reader_->ends(); }
 
  private:
   std::unique_ptr<SlotHold> hold_;
@@ -112,6 +114,9 @@ class OpenKafkaLog : public EventLog {
   const std::map<Topic, std::int32_t> partitions_;
   KafkaLatest latest_;
   Slots slots_;
+  // Of this process alone: in containers all have the same number.
+  const std::uint64_t anonymous_ =
+      std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
   std::mutex mutex_;  // guards what follows
   SteadyClock::time_point answered_ = SteadyClock::now();
 };
@@ -125,6 +130,13 @@ Result<std::unique_ptr<LogReader>> OpenKafkaLog::read(Topic topic, ReadOptions o
   auto hold = std::make_unique<SlotHold>(slots_, options.group);
   if (!options_.instance_id.empty()) {
     source.instance = fmt::format("{}-{}", options_.instance_id, hold->slot());
+  }
+  if (options.changelog) {
+    // Without a name of its own a process that died leaves its transaction to the broker's timer.
+    source.transaction_id =
+        fmt::format("{}{}-{}", options_.topic_prefix, options.group,
+                    source.instance.empty() ? fmt::format("{:016x}-{}", anonymous_, hold->slot())
+                                            : source.instance);
   }
   auto reader =
       KafkaReader::open(options_, std::move(source), std::move(options), *producer_, store);
@@ -167,6 +179,32 @@ Result<std::unique_ptr<EventLog>> KafkaLog::open(KafkaOptions options) {
   if (!partitions) return std::unexpected((*producer)->explain(partitions.error()));
   return std::make_unique<OpenKafkaLog>(std::move(options), std::move(*producer),
                                         std::move(*partitions));
+}
+
+namespace {
+
+// Asks a broker with a producer that writes nothing.
+template <class Ask>
+auto ask_broker(const KafkaOptions& options, const Ask& ask) -> decltype(ask(nullptr)) {
+  if (options.bootstrap.empty()) return fail(Code::Invalid, "kafka: `bootstrap` is empty");
+  auto producer = KafkaProducer::open(options);
+  if (!producer) return std::unexpected(producer.error());
+  const auto handle = (*producer)->handle();
+  if (handle == nullptr) return fail(Code::Unavailable, "kafka: no producer");
+  auto answer = ask(handle.get());
+  if (!answer) return std::unexpected((*producer)->explain(answer.error()));
+  return answer;
+}
+
+}  // namespace
+
+Result<std::vector<TopicPlan>> plan_topics(const KafkaOptions& options) {
+  return ask_broker(options, [&](rd_kafka_t* handle) { return plan_topics(handle, options); });
+}
+
+Result<void> apply_topics(const KafkaOptions& options, const std::vector<TopicPlan>& plans) {
+  return ask_broker(options,
+                    [&](rd_kafka_t* handle) { return apply_topics(handle, options, plans); });
 }
 
 }  // namespace vigie

@@ -1,14 +1,29 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "pipeline/log/event_log.h"
 
 namespace vigie {
+
+// Are told what readers with a changelog do, from their threads. Any may be empty.
+struct KafkaObserver {
+  std::function<void(std::chrono::milliseconds took)> committed;
+  // A transaction failed or was not quick: producer and state are taken up anew.
+  std::function<void()> doubted;
+  std::function<void(std::size_t partitions)> dealt;
+  // So many more records of the changelog were read, and about so many are left.
+  std::function<void(std::uint64_t records, std::uint64_t left)> restoring;
+  // The state of a partition in this store was wrong and is folded anew.
+  std::function<void()> rebuilt;
+};
 
 struct KafkaOptions {
   std::string bootstrap;                // "host:port,host:port"
@@ -30,14 +45,39 @@ struct KafkaOptions {
   // Names this process among the members of a group: a restart within `session_timeout` moves no
   // partition, and of two processes with one name the older is thrown out. Empty: anonymous.
   std::string instance_id;
+  // Goes on where retention deleted mentions that were not read yet; else that is refused.
+  bool accept_gap = false;
+  KafkaObserver observer{};
+  // Long questions to a broker end soon after this is true. May be empty.
+  std::function<bool()> stopping;
 
   std::chrono::milliseconds request_timeout{10'000};   // one question to a broker
   std::chrono::milliseconds delivery_timeout{30'000};  // from append to the last delivery report
   std::chrono::milliseconds session_timeout{6'000};    // until a silent member loses its partitions
 };
 
-// The log of an installation with Kafka. Any thread may call it; it outlives its readers. What is
-// committed is processed at least once: outputs are durable before the offset moves on.
+// What a topic needs to fit.
+struct TopicPlan {
+  struct Change {
+    std::string name;
+    std::string found;
+    std::string wanted;
+  };
+  std::string name;  // in Kafka
+  bool is_missing = false;
+  std::int32_t partitions = 0;
+  std::map<std::string, std::string> wanted;  // its configuration, if it is missing
+  std::vector<Change> changes;
+  std::string trouble;  // what only a person can mend, and how; empty: nothing
+};
+// Looks at the topics of an installation and changes nothing. Errors as KafkaLog::open.
+Result<std::vector<TopicPlan>> plan_topics(const KafkaOptions& options);
+// Makes what is missing and changes what does not fit, as the plan says.
+Result<void> apply_topics(const KafkaOptions& options, const std::vector<TopicPlan>& plans);
+
+// The log of an installation with Kafka. Any thread may call it; it outlives its readers. A reader
+// with a changelog commits exactly once; what any other commits is processed at least once: outputs
+// are durable before the offset moves on.
 class KafkaLog {
  public:
   // Creates the topics that are missing, if `create_topics`, and checks those that exist. Invalid

@@ -78,29 +78,6 @@ struct KafkaProducer::Instance {
       }
     }
   }
-
-  rd_kafka_resp_err_t enqueue(const Record& record, const char* topic, Waiter& waiter) {
-    // Neither copied nor freed: the record outlives its delivery report, for which the caller
-    // waits. A null pointer is a tombstone; the data of an empty string is not null.
-    const char* value = record.value ? record.value->data() : nullptr;
-    const std::size_t size = record.value ? record.value->size() : 0;
-    std::array<rd_kafka_vu_t, 5> fields{};
-    fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
-    fields[0].u.cstr = topic;
-    fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
-    fields[1].u.i32 = number(record.partition);
-    fields[2].vtype = RD_KAFKA_VTYPE_KEY;
-    fields[2].u.mem = {const_cast<char*>(record.key.data()), record.key.size()};
-    fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
-    fields[3].u.mem = {const_cast<char*>(value), size};
-    fields[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
-    fields[4].u.ptr = &waiter;
-    rd_kafka_error_t* error = rd_kafka_produceva(handle.get(), fields.data(), fields.size());
-    if (error == nullptr) return RD_KAFKA_RESP_ERR_NO_ERROR;
-    const auto code = rd_kafka_error_code(error);
-    rd_kafka_error_destroy(error);
-    return code;
-  }
 };
 
 KafkaProducer::KafkaProducer(KafkaOptions options) : options_(std::move(options)) {
@@ -188,7 +165,8 @@ Result<void> KafkaProducer::send_all(std::span<const Record* const> records, Off
   while (queued < records.size()) {
     const Record& record = *records[queued];
     const std::string& topic = topics_[static_cast<std::size_t>(record.topic)];
-    error = producer.enqueue(record, topic.c_str(), waiter);
+    error = static_cast<rd_kafka_resp_err_t>(
+        kafka_produce(producer.handle.get(), topic.c_str(), record, &waiter));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       ++queued;
       continue;

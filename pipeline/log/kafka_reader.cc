@@ -22,29 +22,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 // One poll stays below this, so that records of the largest size do not add up to gigabytes.
 constexpr std::size_t kMaxBatchBytes = std::size_t{16} << 20;
-// A shorter wait than this is not worth a question to a broker.
-constexpr milliseconds kShortestQuestion{200};
-// Finding the way back into a partition's range holds up a poll no longer than this.
-constexpr milliseconds kRangeQuestion{1'000};
 constexpr milliseconds kCloseWait{5'000};
-
-std::optional<Offset> parse_offset(std::string_view value) {
-  ByteReader in(value);
-  const bool known_format = in.fixed<std::uint8_t>() == 1;
-  const auto offset = in.fixed<std::uint64_t>();
-  if (!known_format || !in.ok() || !in.at_end()) return std::nullopt;
-  return static_cast<Offset>(offset);
-}
-
-KafkaOffsets offsets_of(const std::string& topic,
-                        const std::vector<std::pair<Partition, Offset>>& next) {
-  KafkaOffsets list(rd_kafka_topic_partition_list_new(static_cast<int>(next.size())));
-  for (const auto& [partition, offset] : next) {
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), number(partition))->offset =
-        offset;
-  }
-  return list;
-}
 
 int clamp_wait(milliseconds wait) {
   return static_cast<int>(std::max(wait, milliseconds{0}).count());
@@ -169,125 +147,20 @@ void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t*
   places_.clear();
   told_.clear();
   dealt_.reset();
+  once_ = {};
   if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     // Where to start is asked after the callback, which must not block; nothing is fetched until
     // then.
+    dealt_at_ = SteadyClock::now();
     dealt_.emplace();
     for (int i = 0; i < partitions->cnt; ++i) {
       dealt_->push_back(Partition{partitions->elems[i].partition});
     }
     std::ranges::sort(*dealt_);
+    if (read_.changelog) hold();
     return;
   }
   rd_kafka_assign(handle_.get(), nullptr);
-}
-
-// Finds where each dealt partition starts and begins to fetch. After a failure the next poll tries
-// again.
-Result<void> KafkaReader::settle(milliseconds wait) {
-  const auto deadline = SteadyClock::now() + std::max(wait, kShortestQuestion);
-  const auto left = [&] {
-    return std::max(std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now()),
-                    kShortestQuestion);
-  };
-  std::map<Partition, Offset> in_group;
-  if (read_.shared) {
-    auto found = group_offsets(left());
-    if (!found) return std::unexpected(found.error());
-    in_group = std::move(*found);
-  }
-  std::map<Partition, Place> places;
-  for (const Partition partition : *dealt_) {
-    const auto at = in_group.find(partition);
-    const auto known = at == in_group.end() ? std::nullopt : std::optional(at->second);
-    auto place = start_of(partition, known, left());
-    if (!place) return std::unexpected(place.error());
-    places[partition] = *place;
-  }
-  places_ = std::move(places);
-  dealt_.reset();
-  return assign();
-}
-
-// A reader of all partitions knows its place when it is made: "the end" is the end of that moment.
-Result<void> KafkaReader::settle_at_once() {
-  const auto deadline = SteadyClock::now() + options_.request_timeout;
-  while (true) {
-    auto settled = settle(options_.request_timeout);
-    const bool passing = !settled && settled.error().code == Code::Unavailable;
-    if (!passing || SteadyClock::now() > deadline) return settled;
-    // A topic just made, or a leader just lost; no event tells when that is over.
-    std::this_thread::sleep_for(milliseconds{50});
-  }
-}
-
-Result<std::map<Partition, Offset>> KafkaReader::group_offsets(milliseconds wait) {
-  std::vector<std::pair<Partition, Offset>> asked;
-  for (const Partition partition : *dealt_) asked.emplace_back(partition, RD_KAFKA_OFFSET_INVALID);
-  const KafkaOffsets list = offsets_of(topic_, asked);
-  const auto error = rd_kafka_committed(handle_.get(), list.get(), clamp_wait(wait));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected(kafka_error(
-        fmt::format("offsets of group {}{}", options_.topic_prefix, read_.group), error));
-  }
-  std::map<Partition, Offset> out;
-  for (const auto& entry : std::span(list->elems, static_cast<std::size_t>(list->cnt))) {
-    if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return std::unexpected(kafka_error(place_name(Partition{entry.partition}), entry.err));
-    }
-    if (entry.offset >= 0) out[Partition{entry.partition}] = entry.offset;
-  }
-  return out;
-}
-
-Result<KafkaReader::Place> KafkaReader::start_of(Partition partition,
-                                                 std::optional<Offset> in_group,
-                                                 milliseconds wait) {
-  Offset oldest = 0;
-  Offset end = 0;
-  const auto error = rd_kafka_query_watermark_offsets(
-      handle_.get(), topic_.c_str(), number(partition), &oldest, &end, clamp_wait(wait));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected(kafka_error(place_name(partition), error));
-  }
-  auto stored = store_.get(Space::Meta, offset_key(partition));
-  if (!stored) return std::unexpected(stored.error());
-  std::optional<Offset> committed = in_group;
-  if (stored->has_value()) {
-    const auto own = parse_offset(**stored);
-    if (!own) {
-      return fail(Code::Corrupt, fmt::format("kafka: {}: the stored offset is damaged or of a "
-                                             "newer format",
-                                             place_name(partition)));
-    }
-    // The store's offset is of one write with the state; the group's may lag behind it. A larger
-    // one of the group means that another node went on where this one stopped.
-    committed = std::max(*own, in_group.value_or(*own));
-  }
-  if (!committed) return Place{read_.from_oldest ? oldest : end, end};
-  if (*committed > end) {
-    return fail(Code::Corrupt,
-                fmt::format("kafka: {} ends at {} but was already read to {}: the topic was made "
-                            "anew or lost records; restore it, or begin with an empty data "
-                            "directory and another topic_prefix",
-                            place_name(partition), end, *committed));
-  }
-  if (*committed < oldest) {
-    spdlog::error("kafka place={} lost_from={} lost_to={}: deleted by retention before it was read",
-                  place_name(partition), *committed, oldest);
-  }
-  return Place{std::max(oldest, *committed - read_.rewind), end};
-}
-
-Result<void> KafkaReader::assign() {
-  std::vector<std::pair<Partition, Offset>> starts;
-  starts.reserve(places_.size());
-  for (const auto& [partition, place] : places_) starts.emplace_back(partition, place.next);
-  const KafkaOffsets list = offsets_of(topic_, starts);
-  if (const auto error = rd_kafka_assign(handle_.get(), list.get())) {
-    return std::unexpected(kafka_error(fmt::format("assign {}", topic_), error));
-  }
-  return {};
 }
 
 Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, milliseconds wait) {
@@ -297,8 +170,17 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
   messages_.clear();
   bytes_ = 0;
   rebalanced_ = false;
+  if (dealt_ && read_.changelog) {
+    auto restored = restore(wait);
+    if (!restored) return std::unexpected(restored.error());
+    if (!*restored) return std::span<const LogRecord>();
+  }
   if (dealt_) {
-    if (auto settled = settle(wait); !settled) return std::unexpected(settled.error());
+    auto settled = settle(wait);
+    const bool later =
+        !settled && read_.changelog && is_soon() && settled.error().code == Code::Unavailable;
+    if (!settled && !later) return std::unexpected(settled.error());
+    if (dealt_) return std::span<const LogRecord>();
   }
   while (messages_.size() < max && bytes_ < kMaxBatchBytes) {
     // Waits only for the first record: what is at hand goes out at once.
@@ -308,7 +190,7 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
     if (rebalanced_) {
       messages_.clear();
       records_.clear();
-      if (!dealt_) return std::span<const LogRecord>();
+      if (!dealt_ || read_.changelog) return std::span<const LogRecord>();
       auto settled =
           settle(std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now()));
       if (!settled) return std::unexpected(settled.error());
@@ -366,34 +248,21 @@ Result<void> KafkaReader::take(Message message) {
     default:
       break;
   }
-  Error error = kafka_error(
-      fmt::format("read {}: {}", topic_, rd_kafka_message_errstr(message.get())), message->err);
-  std::array<char, 256> reason{};
-  if (const auto fatal = rd_kafka_fatal_error(handle_.get(), reason.data(), reason.size())) {
-    error = kafka_error(fmt::format("read {} as {}", topic_, source_.instance), fatal);
-    if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-      error.message += ": another process runs with the same instance id";
-    }
-    broken_ = error;
-  }
-  return std::unexpected(std::move(error));
+  if (look_for_the_end()) return std::unexpected(*broken_);
+  return std::unexpected(kafka_error(
+      fmt::format("read {}: {}", topic_, rd_kafka_message_errstr(message.get())), message->err));
 }
 
-// Retention deleted what was to be read next, or the log is shorter than what was read.
-Result<void> KafkaReader::out_of_range(Partition partition) {
-  auto place = start_of(partition, places_.at(partition).next, kRangeQuestion);
-  if (!place) {
-    if (place.error().code == Code::Corrupt) broken_ = place.error();
-    return std::unexpected(place.error());
+// Whether the handle has failed for good.
+bool KafkaReader::look_for_the_end() {
+  std::array<char, 256> reason{};
+  const auto fatal = rd_kafka_fatal_error(handle_.get(), reason.data(), reason.size());
+  if (fatal == RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+  broken_ = kafka_error(fmt::format("read {} as {}", topic_, source_.instance), fatal);
+  if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+    broken_->message += ": another process runs with the same instance id";
   }
-  places_[partition] = *place;
-  const KafkaOffsets list = offsets_of(topic_, {{partition, place->next}});
-  rd_kafka_error_t* error =
-      rd_kafka_seek_partitions(handle_.get(), list.get(), clamp_wait(kRangeQuestion));
-  if (error == nullptr) return {};
-  Error out = kafka_error(place_name(partition), rd_kafka_error_code(error));
-  rd_kafka_error_destroy(error);
-  return std::unexpected(std::move(out));
+  return true;
 }
 
 Result<void> KafkaReader::commit(Effects effects) {
@@ -407,6 +276,7 @@ Result<void> KafkaReader::commit(Effects effects) {
                                                    place_name(partition))};
     return std::unexpected(*broken_);
   }
+  if (read_.changelog) return commit_once(std::move(effects));
   if (auto sent = producer_.send(effects.outputs); !sent) {
     broken_ = sent.error();
     return sent;
@@ -429,7 +299,7 @@ Result<void> KafkaReader::commit(Effects effects) {
 // Tells the group where the partitions' next owner goes on. Durable already: a failure only means
 // that another node would repeat a little.
 void KafkaReader::tell_group(const std::vector<std::pair<Partition, Offset>>& next) {
-  const auto error = rd_kafka_commit(handle_.get(), offsets_of(topic_, next).get(), 1);
+  const auto error = rd_kafka_commit(handle_.get(), kafka_offsets(topic_, next).get(), 1);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     spdlog::warn("kafka topic={} offsets not told to the group: {}", topic_,
                  rd_kafka_err2name(error));
@@ -441,8 +311,8 @@ void KafkaReader::tell_group(const std::vector<std::pair<Partition, Offset>>& ne
 void KafkaReader::tell_group_and_wait() {
   const std::vector<std::pair<Partition, Offset>> next(told_.begin(), told_.end());
   rd_kafka_queue_t* answers = rd_kafka_queue_new(handle_.get());
-  const auto error = rd_kafka_commit_queue(handle_.get(), offsets_of(topic_, next).get(), answers,
-                                           nullptr, nullptr);
+  const auto error = rd_kafka_commit_queue(handle_.get(), kafka_offsets(topic_, next).get(),
+                                           answers, nullptr, nullptr);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     rd_kafka_event_t* answer = rd_kafka_queue_poll(answers, clamp_wait(kCloseWait));
     if (answer != nullptr) rd_kafka_event_destroy(answer);

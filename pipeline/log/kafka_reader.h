@@ -9,6 +9,8 @@
 #include "pipeline/log/event_log.h"
 #include "pipeline/log/kafka_handle.h"
 #include "pipeline/log/kafka_producer.h"
+#include "pipeline/log/kafka_restore.h"
+#include "pipeline/log/kafka_transactor.h"
 
 typedef struct rd_kafka_message_s rd_kafka_message_t;  // NOLINT(readability-identifier-naming)
 
@@ -24,7 +26,8 @@ class KafkaReader : public LogReader {
   struct Source {
     Topic topic = Topic::Mentions;
     std::int32_t partitions = 0;
-    std::string instance;  // static member of the group; empty: anonymous
+    std::string instance;        // static member of the group; empty: anonymous
+    std::string transaction_id;  // of a reader with a changelog: the same at every start
   };
   static Result<std::unique_ptr<KafkaReader>> open(const KafkaOptions& options, Source source,
                                                    ReadOptions read, KafkaProducer& producer,
@@ -35,6 +38,7 @@ class KafkaReader : public LogReader {
   Result<void> commit(Effects effects) override;
   std::vector<Partition> partitions() const override;
   std::pair<Offset, Offset> position(Partition partition) const override;
+  Result<std::map<Partition, Offset>> ends() override;
 
   // Called by librdkafka inside poll and close.
   void on_rebalance(int event, const rd_kafka_topic_partition_list_t* partitions);
@@ -47,6 +51,16 @@ class KafkaReader : public LogReader {
   struct Place {
     Offset next = 0;
     Offset end = 0;
+    Offset committed = 0;  // with a changelog
+  };
+  static Place place_at(Offset next, Offset end) { return {next, end, next}; }
+  // Of a reader with a changelog, since its partitions were dealt.
+  struct Once {
+    std::optional<std::map<Partition, Offset>> in_group;
+    std::unique_ptr<KafkaRestore> restore;         // while they are brought up to date
+    std::map<Partition, std::uint64_t> sequences;  // of the last commit of each
+    std::map<Partition, std::map<Topic, Offset>> applied;
+    std::map<Partition, int> tries;  // to make sense of a state that lacks something
   };
 
   KafkaReader(const KafkaOptions& options, Source source, ReadOptions read, KafkaProducer& producer,
@@ -54,6 +68,19 @@ class KafkaReader : public LogReader {
   Result<void> connect();
   Result<void> bind_store();
   Result<void> settle(std::chrono::milliseconds wait);
+  bool look_for_the_end();
+  void hold();
+  Result<bool> restore(std::chrono::milliseconds wait);
+  Result<bool> prepare_restore();
+  bool is_soon() const;
+  Result<void> restore_again(bool anew, Partition partition);
+  Result<void> drop_stale();
+  Error why_it_failed(Error error);
+  Result<std::optional<Offset>> start_of_state(Partition partition, std::optional<Offset> in_group);
+  Result<void> commit_once(Effects effects);
+  void tell_rebuilt() const;
+  std::vector<Record> with_commits(Effects& effects,
+                                   std::vector<std::pair<Partition, KafkaCommit>>& commits) const;
   Result<void> settle_at_once();
   Result<std::map<Partition, Offset>> group_offsets(std::chrono::milliseconds wait);
   Result<Place> start_of(Partition partition, std::optional<Offset> in_group,
@@ -72,12 +99,18 @@ class KafkaReader : public LogReader {
   const std::string topic_;
   KafkaProducer& producer_;
   Store& store_;
+  // Of a reader with a changelog; the group must not be left before its transaction has ended.
   KafkaHandle handle_;
+  KafkaHandle ends_;  // sees what is not committed yet; made when it is first asked
+  std::unique_ptr<KafkaTransactor> transactor_;
+  Once once_;
+  std::chrono::steady_clock::time_point dropped_at_{};
 
   std::map<Partition, Place> places_;            // what is read now
   std::optional<std::vector<Partition>> dealt_;  // given to us, where to start not yet known
-  bool rebalanced_ = false;                      // in this poll
-  std::map<Partition, Offset> told_;             // to the group, without waiting for its answer
+  std::chrono::steady_clock::time_point dealt_at_{};
+  bool rebalanced_ = false;           // in this poll
+  std::map<Partition, Offset> told_;  // to the group, without waiting for its answer
   std::optional<Error> broken_;
   std::vector<Message> messages_;  // keep what the last poll returned
   std::vector<LogRecord> records_;

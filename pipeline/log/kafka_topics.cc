@@ -213,35 +213,49 @@ Result<void> wrong(const std::string& topic, const std::string& name, const std:
                           topic, name, found, expected, topic, name, expected));
 }
 
+// What has to change for a topic to fit.
+std::vector<TopicPlan::Change> differences(const KafkaOptions& options, const TopicInfo& topic,
+                                           const Configs& configs) {
+  std::vector<TopicPlan::Change> out;
+  const Configs wanted = configs_of(options, topic);
+  const auto change = [&](const std::string& name, std::string found) {
+    out.push_back({name, std::move(found), wanted.at(name)});
+  };
+  const auto policy = configs.find("cleanup.policy");
+  const std::string found_policy = policy == configs.end() ? "unknown" : policy->second;
+  if (words_of(found_policy) != words_of(policy_of(topic))) change("cleanup.policy", found_policy);
+  const auto largest = number_in(configs, "max.message.bytes");
+  if (largest && *largest < kLargestRecord) change("max.message.bytes", fmt::to_string(*largest));
+  const milliseconds needed = retention_of(options, topic);
+  const auto kept = number_in(configs, "retention.ms");
+  // For ever is wanted, or more is kept than asked for: nothing is lost by either.
+  const bool short_lived = kept && *kept >= 0 && (needed.count() == 0 || *kept < needed.count());
+  if (short_lived) change("retention.ms", fmt::to_string(*kept));
+  return out;
+}
+
 Result<void> check_configs(const KafkaOptions& options, const TopicInfo& topic,
                            const Configs& configs) {
   const std::string name = kafka_topic(options, topic.topic);
-  const Configs wanted = configs_of(options, topic);
-  const auto policy = configs.find("cleanup.policy");
-  const std::string found_policy = policy == configs.end() ? "unknown" : policy->second;
-  if (words_of(found_policy) != words_of(policy_of(topic))) {
-    return wrong(name, "cleanup.policy", found_policy, policy_of(topic));
-  }
-  const auto largest = number_in(configs, "max.message.bytes");
-  if (largest && *largest < kLargestRecord) {
-    return wrong(name, "max.message.bytes", fmt::to_string(*largest),
-                 wanted.at("max.message.bytes"));
+  const auto changes = differences(options, topic, configs);
+  if (!changes.empty()) {
+    return wrong(name, changes.front().name, changes.front().found, changes.front().wanted);
   }
   const milliseconds needed = retention_of(options, topic);
   const auto kept = number_in(configs, "retention.ms");
-  if (needed.count() == 0 || !kept || *kept == needed.count()) return {};
-  if (*kept >= 0 && *kept < needed.count()) {
-    return wrong(name, "retention.ms", fmt::to_string(*kept), wanted.at("retention.ms"));
+  // Erased text stays longer than promised.
+  if (needed.count() != 0 && kept && *kept != needed.count()) {
+    spdlog::warn("kafka topic={} retention_ms={} expected_ms={}: kept longer than configured", name,
+                 *kept, needed.count());
   }
-  // More is kept than asked for: nothing is lost by it, but erased text stays longer than promised.
-  spdlog::warn("kafka topic={} retention_ms={} expected_ms={}: kept longer than configured", name,
-               *kept, needed.count());
   return {};
 }
 
-Result<void> check_all_configs(rd_kafka_t* handle, const KafkaOptions& options,
-                               const FoundTopics& found) {
-  if (found.empty()) return {};
+// Those of the topics that are there.
+Result<std::map<std::string, Configs>> read_configs(rd_kafka_t* handle, const KafkaOptions& options,
+                                                    const FoundTopics& found, bool only_set) {
+  std::map<std::string, Configs> read;
+  if (found.empty()) return read;
   std::vector<Owned<rd_kafka_ConfigResource_t>> owned;
   std::vector<rd_kafka_ConfigResource_t*> raw;
   for (const auto& [topic, state] : found) {
@@ -256,7 +270,6 @@ Result<void> check_all_configs(rd_kafka_t* handle, const KafkaOptions& options,
   auto event = wait_for(queue.get(), "reading the topics' configuration", options.request_timeout);
   if (!event) return std::unexpected(event.error());
 
-  std::map<std::string, Configs> read;
   std::size_t count = 0;
   const auto* resources = rd_kafka_DescribeConfigs_result_resources(
       rd_kafka_event_DescribeConfigs_result(event->get()), &count);
@@ -269,16 +282,40 @@ Result<void> check_all_configs(rd_kafka_t* handle, const KafkaOptions& options,
     std::size_t entries = 0;
     const auto* entry = rd_kafka_ConfigResource_configs(resources[i], &entries);
     for (std::size_t k = 0; k < entries; ++k) {
+      const bool set =
+          rd_kafka_ConfigEntry_source(entry[k]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
+      if (only_set && !set) continue;
       const char* value = rd_kafka_ConfigEntry_value(entry[k]);
       read[name][rd_kafka_ConfigEntry_name(entry[k])] = value == nullptr ? "" : value;
     }
   }
+  return read;
+}
+
+Result<void> check_all_configs(rd_kafka_t* handle, const KafkaOptions& options,
+                               const FoundTopics& found) {
+  auto read = read_configs(handle, options, found, false);
+  if (!read) return std::unexpected(read.error());
   for (const TopicInfo& topic : all_topics()) {
     if (!found.contains(topic.topic)) continue;
-    auto checked = check_configs(options, topic, read[kafka_topic(options, topic.topic)]);
+    auto checked = check_configs(options, topic, (*read)[kafka_topic(options, topic.topic)]);
     if (!checked) return checked;
   }
   return {};
+}
+
+// Empty where a topic has as many partitions as `mentions`, or need not.
+std::string partition_trouble(const KafkaOptions& options, const TopicInfo& topic,
+                              std::int32_t partitions, std::int32_t mentions) {
+  if (!topic.with_mentions || partitions == mentions) return "";
+  const std::string name = kafka_topic(options, topic.topic);
+  const std::string mend =
+      partitions < mentions
+          ? fmt::format("`kafka-topics.sh --alter --topic {} --partitions {}`", name, mentions)
+          : fmt::format("giving {} {} partitions, or a new topic_prefix",
+                        kafka_topic(options, Topic::Mentions), partitions);
+  return fmt::format("topic {} has {} partitions, expected {} as {} has; mend it with {}", name,
+                     partitions, mentions, kafka_topic(options, Topic::Mentions), mend);
 }
 
 Result<void> check_partitions(const KafkaOptions& options, const FoundTopics& found) {
@@ -286,19 +323,43 @@ Result<void> check_partitions(const KafkaOptions& options, const FoundTopics& fo
   const std::int32_t mentions = found.at(Topic::Mentions).partitions;
   for (const TopicInfo& topic : all_topics()) {
     if (!found.contains(topic.topic)) continue;
-    const std::int32_t partitions = found.at(topic.topic).partitions;
-    if (!topic.with_mentions || partitions == mentions) continue;
-    const std::string name = kafka_topic(options, topic.topic);
-    const std::string mend =
-        partitions < mentions
-            ? fmt::format("`kafka-topics.sh --alter --topic {} --partitions {}`", name, mentions)
-            : fmt::format("giving {} {} partitions, or a new topic_prefix",
-                          kafka_topic(options, Topic::Mentions), partitions);
-    return fail(
-        Code::Invalid,
-        fmt::format("kafka: topic {} has {} partitions, expected {} as {} has; mend it "
-                    "with {}",
-                    name, partitions, mentions, kafka_topic(options, Topic::Mentions), mend));
+    const std::string trouble =
+        partition_trouble(options, topic, found.at(topic.topic).partitions, mentions);
+    if (!trouble.empty()) return fail(Code::Invalid, "kafka: " + trouble);
+  }
+  return {};
+}
+
+// Replaces everything that is set for a topic, so what is set already goes with it.
+Result<void> alter_configs(rd_kafka_t* handle, const KafkaOptions& options,
+                           const std::vector<TopicPlan>& plans, const FoundTopics& found) {
+  auto set = read_configs(handle, options, found, true);
+  if (!set) return std::unexpected(set.error());
+  for (const TopicPlan& plan : plans) {
+    if (plan.changes.empty()) continue;
+    Configs configs = (*set)[plan.name];
+    for (const TopicPlan::Change& change : plan.changes) configs[change.name] = change.wanted;
+    const Owned<rd_kafka_ConfigResource_t> resource(
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, plan.name.c_str()));
+    for (const auto& [name, value] : configs) {
+      rd_kafka_ConfigResource_set_config(resource.get(), name.c_str(), value.c_str());
+    }
+    rd_kafka_ConfigResource_t* raw = resource.get();
+    const auto admin =
+        admin_options(handle, RD_KAFKA_ADMIN_OP_ALTERCONFIGS, options.request_timeout);
+    const Owned<rd_kafka_queue_t> queue(rd_kafka_queue_new(handle));
+    rd_kafka_AlterConfigs(handle, &raw, 1, admin.get(), queue.get());
+    auto event =
+        wait_for(queue.get(), fmt::format("changing topic {}", plan.name), options.request_timeout);
+    if (!event) return std::unexpected(event.error());
+    std::size_t count = 0;
+    const auto* results = rd_kafka_AlterConfigs_result_resources(
+        rd_kafka_event_AlterConfigs_result(event->get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (const auto error = rd_kafka_ConfigResource_error(results[i])) {
+        return std::unexpected(kafka_error(fmt::format("changing topic {}", plan.name), error));
+      }
+    }
   }
   return {};
 }
@@ -334,6 +395,47 @@ Result<std::map<Topic, std::int32_t>> prepare_topics(rd_kafka_t* handle,
   std::map<Topic, std::int32_t> partitions;
   for (const auto& [topic, state] : *found) partitions[topic] = state.partitions;
   return partitions;
+}
+
+Result<std::vector<TopicPlan>> plan_topics(rd_kafka_t* handle, const KafkaOptions& options) {
+  const auto found = find_topics(handle, options);
+  if (!found) return std::unexpected(found.error());
+  auto configs = read_configs(handle, options, *found, false);
+  if (!configs) return std::unexpected(configs.error());
+  const auto mentions = found->find(Topic::Mentions);
+  const std::int32_t partitions =
+      mentions == found->end() ? options.partitions : mentions->second.partitions;
+  std::vector<TopicPlan> plans;
+  for (const TopicInfo& topic : all_topics()) {
+    TopicPlan& plan = plans.emplace_back();
+    plan.name = kafka_topic(options, topic.topic);
+    const auto at = found->find(topic.topic);
+    plan.is_missing = at == found->end();
+    plan.partitions = plan.is_missing ? partitions : at->second.partitions;
+    plan.wanted = configs_of(options, topic);
+    if (plan.is_missing) continue;
+    plan.changes = differences(options, topic, (*configs)[plan.name]);
+    plan.trouble = partition_trouble(options, topic, plan.partitions, partitions);
+  }
+  return plans;
+}
+
+Result<void> apply_topics(rd_kafka_t* handle, const KafkaOptions& options,
+                          const std::vector<TopicPlan>& plans) {
+  std::vector<TopicInfo> missing;
+  std::int32_t partitions = options.partitions;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (!plans[i].is_missing) continue;
+    missing.push_back(all_topics()[i]);
+    partitions = plans[i].partitions;
+  }
+  if (!missing.empty()) {
+    auto created = create_topics(handle, options, missing, partitions);
+    if (!created) return created;
+  }
+  const auto found = wait_until_ready(handle, options);
+  if (!found) return std::unexpected(found.error());
+  return alter_configs(handle, options, plans, *found);
 }
 
 }  // namespace vigie

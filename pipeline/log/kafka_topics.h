@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "pipeline/core/error.h"
 #include "pipeline/log/kafka_handle.h"
@@ -13,5 +14,11 @@ namespace vigie {
 // Without `create_topics` NotFound names what is missing, once what exists is found to fit.
 Result<std::map<Topic, std::int32_t>> prepare_topics(rd_kafka_t* handle,
                                                      const KafkaOptions& options);
+
+// What `prepare_topics` would make or refuse, topic by topic in the order of all_topics(); and does
+// what can be done about it.
+Result<std::vector<TopicPlan>> plan_topics(rd_kafka_t* handle, const KafkaOptions& options);
+Result<void> apply_topics(rd_kafka_t* handle, const KafkaOptions& options,
+                          const std::vector<TopicPlan>& plans);
 
 }  // namespace vigie

@@ -222,10 +222,12 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
     record.late = event < seen_at - kHoursKept;
   }
   record.kept = is_kept(mention, verdict);
-  if (record.kept && !(live && old->kept)) {
+  const bool was_kept = live && old->kept;
+  if (record.kept && !(was_kept && old->author == author)) {
     auto fresh = authors_.is_new(author);
     if (!fresh) return std::unexpected(std::move(fresh.error()));
-    record.author_new = *fresh;
+    // Decided once for each message, also if an edit makes it another's.
+    if (!was_kept) record.author_new = *fresh;
     if (*fresh) {
       authors_.saw(author, seen_at);
       output(Topic::Authors, hex(author), first_seen_json(seen_at));
@@ -256,8 +258,10 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
                  (!mention.conversation_id.empty() || !mention.in_reply_to.empty());
   record.of_members = true;
   record.ambassadors = verdict.ambassadors;
+  // Who goes on with what they wrote themselves answers nobody.
   if (verdict.by_ambassador && mention.in_reply_to_author &&
-      !mention.in_reply_to_author->id.empty()) {
+      !mention.in_reply_to_author->id.empty() &&
+      mention.in_reply_to_author->id != mention.author.id) {
     record.answered = erased(keys_.of(mention.network, mention.in_reply_to_author->id));
   }
   if (verdict.brand) record.brand = rules.brand_id();
@@ -319,6 +323,7 @@ void Apply::remove(const Mention& mention, const std::string& key, Time seen_at)
     const LedgerRecord before = *old;
     // The index goes on with the tombstone, which is to be found when its author is erased.
     authors_.add_message(partition_, before.author, key, tombstone.expires);
+    tombstone.author = before.author;
     tombstone.conversation = before.conversation;
     tombstone.queue = before.queue;
     tombstone.reply = before.reply;

@@ -11,6 +11,10 @@ namespace vigie {
 Result<void> Apply::erase_author(const AuthorKey& author, Time asked_at) {
   auto keys = authors_.messages_of(partition_, author);
   if (!keys) return std::unexpected(std::move(keys.error()));
+  auto erased_before = authors_.erased_at(partition_, author);
+  if (!erased_before) return std::unexpected(std::move(erased_before.error()));
+  // The same op again, as after it was done from the book: its proof stands.
+  if (*erased_before && **erased_before >= asked_at && keys->empty()) return {};
   auto read = ledger_.prefetch(*keys);
   if (!read) return read;
   Erasure& erasure = erasures_[author];
@@ -36,7 +40,8 @@ Result<void> Apply::erase_author(const AuthorKey& author, Time asked_at) {
 
 Result<void> Apply::erase_again(const Authors::Missing& missing) {
   if (missing.author) return erase_author(*missing.author, missing.erased.asked_at);
-  authors_.expect_erased(partition_, missing.erased);
+  auto expected = authors_.expect_erased(partition_, missing.erased);
+  if (!expected) return expected;
   erased_until_ = std::max(erased_until_, missing.erased.asked_at);
   // Nothing of theirs is here, so it is done with that.
   Erasure nothing;

@@ -127,10 +127,16 @@ void CutBuilder::keep_begin(StoreBatch& state) {
 
 void CutBuilder::keep(Minute minute, StoreBatch& state) {
   last_ = minute;
-  std::string value;
-  put_fixed(value, minute);
-  state.put(Space::Meta, cut_state_key(partition_), value);
+  const auto kept = row();
+  state.put(Space::Meta, kept->first, kept->second);
   is_stored_ = true;
+}
+
+std::optional<std::pair<std::string, std::string>> CutBuilder::row() const {
+  if (!last_) return std::nullopt;
+  std::string value;
+  put_fixed(value, *last_);
+  return std::pair(cut_state_key(partition_), std::move(value));
 }
 
 }  // namespace vigie

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipeline/core/clock.h"
@@ -41,6 +42,8 @@ class CutBuilder {
   // Keeps where the minutes began when that is not in the store yet: also without a first cut a
   // restart judges them.
   void keep_begin(StoreBatch& state);
+  // The row that says so, for the changelog; none before the first record.
+  std::optional<std::pair<std::string, std::string>> row() const;
 
  private:
   Result<void> load_counters(const Store& store, Dimension dimension, Time stream_time);

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "pipeline/core/json.h"
+#include "state/authors.h"
 
 namespace vigie {
 namespace {
@@ -59,6 +60,16 @@ std::optional<FirstSeen> parse_first_seen(std::string_view key,
   if (parser.parse(simdjson::padded_string(*value))["first_seen"].get(time)) return std::nullopt;
   out.at = parse_time(time);
   return out.at ? std::optional(out) : std::nullopt;
+}
+
+void fold_first_seen(const LogRecord& record, StoreBatch& batch) {
+  const auto seen = parse_first_seen(record.key, record.value);
+  if (!seen) return;
+  if (seen->at) {
+    batch.put(Space::Authors, first_seen_key(seen->author), first_seen_value(*seen->at));
+  } else {
+    batch.erase(Space::Authors, first_seen_key(seen->author));
+  }
 }
 
 std::string tagged_json(const Mention& mention, const LedgerRecord& record) {

@@ -23,6 +23,8 @@ struct FirstSeen {
   AuthorKey author{};
   std::optional<Time> at;  // none: the author was erased
 };
+// Puts what such a record says into Space::Authors.
+void fold_first_seen(const LogRecord& record, StoreBatch& batch);
 std::optional<FirstSeen> parse_first_seen(std::string_view key,
                                           std::optional<std::string_view> value);
 

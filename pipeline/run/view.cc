@@ -83,7 +83,7 @@ struct View::Impl {
   // One topic that is folded.
   struct Source {
     Topic topic;
-    std::unique_ptr<LogReader> reader;
+    std::unique_ptr<LogReader> reader;   // null after a failure, until it is opened again
     std::map<Partition, Offset> folded;  // first offset that is not folded
   };
   std::vector<Source> sources;
@@ -128,23 +128,21 @@ struct View::Impl {
   }
 
   Result<void> add_source(Topic topic, Offset rewind);
+  Result<std::unique_ptr<LogReader>> open_reader(Topic topic, Offset rewind);
+  Result<std::size_t> step(Source& source, std::chrono::milliseconds wait);
   Result<std::size_t> fold(Source& source, std::chrono::milliseconds wait);
   void fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch);
   void tell_actions();
   void fold_alert(const LogRecord& record);
   void fold_latest(Topic topic, const LogRecord& record, StoreBatch& batch);
   void fold_counter(const LogRecord& record, StoreBatch& batch);
-  static void fold_author(const LogRecord& record, StoreBatch& batch);
   void push(const LogRecord& record, const ConversationRecord* change, const std::string& before);
   void advance(Time time);
 };
 
 Result<void> View::Impl::add_source(Topic topic, Offset rewind) {
   Source source{.topic = topic};
-  ReadOptions read;
-  read.group = "view";
-  read.rewind = rewind;
-  auto reader = log.read(topic, read, store);
+  auto reader = open_reader(topic, rewind);
   if (!reader) return std::unexpected(std::move(reader.error()));
   source.reader = std::move(*reader);
   for (std::int32_t i = 0; i < log.partitions(topic); ++i) {
@@ -172,6 +170,25 @@ void View::Impl::advance(Time time) {
   }
 }
 
+// A reader that failed is broken; the next one goes on where the fold stands.
+Result<std::size_t> View::Impl::step(Source& source, std::chrono::milliseconds wait) {
+  if (source.reader == nullptr) {
+    auto opened = open_reader(source.topic, 0);
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    source.reader = std::move(*opened);
+  }
+  auto folded = fold(source, wait);
+  if (!folded) source.reader.reset();
+  return folded;
+}
+
+Result<std::unique_ptr<LogReader>> View::Impl::open_reader(Topic topic, Offset rewind) {
+  ReadOptions read;
+  read.group = "view";
+  read.rewind = rewind;
+  return log.read(topic, read, store);
+}
+
 Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds wait) {
   auto polled = source.reader->poll(kBatch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
@@ -190,13 +207,14 @@ Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds w
     const bool is_new = record.offset >= folded;
     if (source.topic == Topic::Conversations) fold_conversation(record, is_new, effects.state);
     if (source.topic == Topic::Alerts) fold_alert(record);
-    if (source.topic == Topic::Authors) fold_author(record, effects.state);
+    if (source.topic == Topic::Authors) fold_first_seen(record, effects.state);
     if (source.topic == Topic::Tagged) fold_latest(source.topic, record, effects.state);
     if (source.topic == Topic::Counters || source.topic == Topic::CountersLong) {
       fold_counter(record, effects.state);
     }
     folded = std::max(folded, record.offset + 1);
-    next[record.partition] = folded;
+    // What is told again does not move the place back.
+    if (is_new) next[record.partition] = folded;
   }
   for (const auto& [partition, offset] : next) {
     std::string value;
@@ -210,7 +228,11 @@ Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds w
   }
   const std::size_t count = polled->size();
   auto committed = source.reader->commit(std::move(effects));
-  if (!committed) return std::unexpected(std::move(committed.error()));
+  if (!committed) {
+    // What is in memory is ahead of the store now; only a restart brings both together.
+    return fail(Code::Corrupt, fmt::format("view: what was folded of {} cannot be kept: {}",
+                                           info(source.topic).name, committed.error().message));
+  }
   tell_actions();
   view_seconds.Observe(
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
@@ -304,16 +326,6 @@ void View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
   }
 }
 
-void View::Impl::fold_author(const LogRecord& record, StoreBatch& batch) {
-  const auto seen = parse_first_seen(record.key, record.value);
-  if (!seen) return;
-  if (seen->at) {
-    batch.put(Space::Authors, first_seen_key(seen->author), first_seen_value(*seen->at));
-  } else {
-    batch.erase(Space::Authors, first_seen_key(seen->author));
-  }
-}
-
 View::View(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 View::~View() = default;
 
@@ -348,7 +360,7 @@ Result<std::size_t> View::step(std::chrono::milliseconds wait) {
   std::size_t count = 0;
   for (Impl::Source& source : impl_->sources) {
     const bool first = &source == impl_->sources.data();
-    auto folded = impl_->fold(source, first ? wait : std::chrono::milliseconds{0});
+    auto folded = impl_->step(source, first ? wait : std::chrono::milliseconds{0});
     if (!folded) return folded;
     count += *folded;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 #include <variant>
 
 #include <fmt/format.h>
@@ -12,13 +13,18 @@
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 
+#include "pipeline/run/changelog.h"
 #include "pipeline/run/cut_builder.h"
 #include "pipeline/run/records.h"
 #include "pipeline/run/rule_cost_board.h"
 #include "state/author_sets.h"
+#include "state/stream_time.h"
 
 namespace vigie {
 namespace {
+
+// A large `authors` is read once, at the first start on a machine.
+constexpr std::chrono::minutes kAuthorsWait{10};
 
 struct Metrics {
   explicit Metrics(prometheus::Registry& registry)
@@ -118,6 +124,8 @@ struct Worker::Impl {
   RuleCostTeller cost_teller;
   MentionReader reader;
   std::unique_ptr<LogReader> log_reader;
+  std::unique_ptr<LogReader> author_reader;  // over Kafka: whom the others have seen
+  std::string rules_version;                 // of the batch
 
   struct Owned {
     std::unique_ptr<Apply> apply;
@@ -149,6 +157,10 @@ struct Worker::Impl {
   std::size_t segment_end(std::size_t begin) const;
   Result<void> run_segment(std::size_t begin, std::size_t end, const RuleSet& set);
   Result<void> commit(Effects& effects, const std::vector<Partition>& touched);
+  void tell_changelog(std::span<const Authors::Row> rows, const std::vector<Partition>& touched,
+                      Effects& effects);
+  Result<void> know_authors();
+  Result<void> fold_authors(std::chrono::milliseconds wait);
   Result<void> count_authors(Effects& effects);
   Result<void> cut(Partition number, Minute minute, Effects& effects);
 };
@@ -156,6 +168,10 @@ struct Worker::Impl {
 Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
   const auto it = owned.find(number);
   if (it != owned.end()) return &it->second;
+  if (author_reader) {
+    auto known = know_authors();
+    if (!known) return std::unexpected(std::move(known.error()));
+  }
   Owned fresh{.apply = nullptr, .cuts = CutBuilder(number)};
   ApplyOptions apply_options;
   apply_options.keep = options.keep;
@@ -236,6 +252,10 @@ std::size_t Worker::Impl::segment_end(std::size_t begin) const {
 
 Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   Impl& self = *impl_;
+  if (self.author_reader) {
+    auto folded = self.fold_authors(std::chrono::milliseconds{0});
+    if (!folded) return std::unexpected(std::move(folded.error()));
+  }
   auto polled = self.log_reader->poll(self.options.max_batch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
   const auto begun = std::chrono::steady_clock::now();
@@ -256,6 +276,7 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
     return 0;
   }
   const std::shared_ptr<const RuleSet> set = self.rules();
+  self.rules_version = set->version();
   self.parse(*polled);
   auto known = self.know_partitions();
   if (!known) return std::unexpected(std::move(known.error()));
@@ -269,6 +290,46 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
   self.tell_lag(now);
   return self.parsed.size();
+}
+
+// Before a partition's first mention is judged: whom others saw, hid or erased, up to the end of
+// now, also behind a transaction that is still open.
+Result<void> Worker::Impl::know_authors() {
+  constexpr std::chrono::milliseconds kTurn{50};
+  const auto deadline = std::chrono::steady_clock::now() + kAuthorsWait;
+  const auto ends = author_reader->ends();
+  if (!ends) return std::unexpected(ends.error());
+  const auto known = [&] {
+    return std::ranges::all_of(*ends, [&](const auto& end) {
+      return author_reader->position(end.first).first >= end.second;
+    });
+  };
+  while (!known()) {
+    auto folded = fold_authors(kTurn);
+    if (!folded) return folded;
+    if (options.stopping && options.stopping()) return fail(Code::Closed, "worker: stopped");
+    if (std::chrono::steady_clock::now() > deadline) {
+      return fail(Code::Unavailable, "worker: the end of `authors` was not reached in time");
+    }
+  }
+  return {};
+}
+
+// Some of everybody's first sights, so that nobody is new twice. What other workers commit
+// meanwhile comes with the next batch.
+Result<void> Worker::Impl::fold_authors(std::chrono::milliseconds wait) {
+  constexpr std::size_t kAtOnce = 10'000;
+  auto polled = author_reader->poll(kAtOnce, wait);
+  if (!polled) return std::unexpected(std::move(polled.error()));
+  if (polled->empty()) return {};
+  Effects effects;
+  std::map<Partition, Offset> next;
+  for (const LogRecord& record : *polled) {
+    next[record.partition] = record.offset + 1;
+    vigie::fold_authors(record, effects.state);
+  }
+  effects.next.assign(next.begin(), next.end());
+  return author_reader->commit(std::move(effects));
 }
 
 void Worker::Impl::tell_lag(const std::vector<Partition>& partitions) {
@@ -332,12 +393,27 @@ Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>
   }
   auto counted = count_authors(effects);
   if (!counted) return counted;
-  authors.flush_rows(effects.state);
+  const std::vector<Authors::Row> rows = authors.flush_rows(effects.state);
+  if (options.log_is_remote) tell_changelog(rows, touched, effects);
   auto committed = log_reader->commit(std::move(effects));
   if (!committed) return committed;
   for (const Partition number : touched) owned.at(number).apply->settled();
   authors.settled();
   return {};
+}
+
+// What the outputs do not say of the state yet: rows of authors, and how far each partition is.
+void Worker::Impl::tell_changelog(std::span<const Authors::Row> rows,
+                                  const std::vector<Partition>& touched, Effects& effects) {
+  std::ranges::move(author_records(log, rows), std::back_inserter(effects.outputs));
+  for (const Partition number : touched) {
+    const Owned& mine = owned.at(number);
+    Effects::Mark mark{
+        .partition = number, .stream_time = mine.apply->stream_time(), .rules = rules_version};
+    mark.rows.emplace_back(stream_time_key(number), encode_stream_time(mark.stream_time));
+    if (auto row = mine.cuts.row()) mark.rows.push_back(std::move(*row));
+    effects.marks.push_back(std::move(mark));
+  }
 }
 
 Result<void> Worker::Impl::count_authors(Effects& effects) {
@@ -383,9 +459,17 @@ Worker::Worker(EventLog& log, Store& store, const AuthorKeys& keys,
 Worker::~Worker() = default;
 
 Result<void> Worker::start() {
-  auto reader = impl_->log.read(Topic::Mentions, {.group = "worker", .shared = true}, impl_->store);
+  Impl& self = *impl_;
+  ReadOptions mentions{.group = "worker", .shared = true};
+  if (self.options.log_is_remote) {
+    mentions.changelog = worker_changelog();
+    auto authors = self.log.read(Topic::Authors, {.group = "worker-authors"}, self.store);
+    if (!authors) return std::unexpected(std::move(authors.error()));
+    self.author_reader = std::move(*authors);
+  }
+  auto reader = self.log.read(Topic::Mentions, mentions, self.store);
   if (!reader) return std::unexpected(std::move(reader.error()));
-  impl_->log_reader = std::move(*reader);
+  self.log_reader = std::move(*reader);
   return {};
 }
 

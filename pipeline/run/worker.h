@@ -27,6 +27,8 @@ struct WorkerOptions {
   TextRetention texts{};         // see ApplyOptions
   // Erasures that the store may not know of, if it is from before them.
   std::vector<Erased> erasures{};
+  // Ends what takes long, with Closed. May be empty.
+  std::function<bool()> stopping{};
   RuleCostBoard* costs = nullptr;  // is told what the rules cost; null: nobody is
 };
 

@@ -1,6 +1,8 @@
-"""How fast the real service is over its embedded log, and how soon a mention stands in a queue.
+"""How fast the real service is, and how soon a mention stands in a queue.
 
-  tests/bench/pipeline.py [--vigie build/release/vigie] [--acts 300000] [--rules 200]
+  tests/bench/pipeline.py [--vigie build/release/vigie] [--acts 300000] [--rules 200] [--kafka]
+
+Over its embedded log, or with --kafka over a broker of its own on the same machine.
 
 Runs `vigie run` with the generator as its source (all ops, seeded) and the example rules, filled up
 to the number asked for with queries of words that the stream uses. First as fast as it goes, on one
@@ -9,6 +11,7 @@ What the generator itself takes is in these numbers.
 """
 import argparse
 import collections
+import contextlib
 import json
 import os
 import random
@@ -20,6 +23,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
+from broker import Broker
 from service import RULES, Service
 
 
@@ -55,10 +59,10 @@ def source(acts, rate, ledger):
              "count": acts, "ledger": ledger}]
 
 
-def serve(vigie, directory, rules, acts, rate, cores):
+def serve(vigie, directory, rules, acts, rate, cores, log):
     """Seconds until all is counted, processor seconds, peak bytes, p99 of receipt -> queue."""
     ledger = os.path.join(directory, "ledger.ndjson")
-    service = Service(vigie, directory, source(acts, rate, ledger))
+    service = Service(vigie, directory, source(acts, rate, ledger), log)
     with open(service.config, encoding="utf-8") as file:
         config = json.load(file)
     config["rules"] = rules
@@ -107,21 +111,31 @@ def main():
     parser.add_argument("--vigie", default=os.path.join(ROOT, "build", "release", "vigie"))
     parser.add_argument("--acts", type=int, default=300000)
     parser.add_argument("--rules", type=int, default=200)
+    parser.add_argument("--kafka", action="store_true")
     options = parser.parse_args()
     every = sorted(os.sched_getaffinity(0))
     print(f"machine    {processor()}")
-    with tempfile.TemporaryDirectory(prefix="vigie-bench-") as directory:
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="vigie-bench-"))
+        broker = stack.enter_context(Broker()) if options.kafka else None
+
+        def log(name):
+            return broker and {"kind": "kafka", "batch": {"max_mentions": 10000},
+                               "kafka": {"bootstrap": broker.bootstrap, "partitions": 6,
+                                         "topic_prefix": f"{name}."}}
         rules = os.path.join(directory, "rules.yaml")
         print(f"rules      {fill_rules(options.vigie, rules, options.rules)}")
         for cores in (every[-1:], every[-2:]):
             name = f"{len(cores)} core{'s' if len(cores) > 1 else ' '}"
             place = os.path.join(directory, f"fast{len(cores)}")
-            took, used, peak, _, _ = serve(options.vigie, place, rules, options.acts, 40_000, cores)
+            took, used, peak, _, _ = serve(options.vigie, place, rules, options.acts, 40_000, cores,
+                                        log(f"fast{len(cores)}"))
             rate = options.acts / took
             print(f"{name}    {rate:,.0f} acts/s; {used / options.acts * 1e6:.1f} s of processor a million; "
                   f"{peak / 2**20:.0f} MiB", flush=True)
             place = os.path.join(directory, f"half{len(cores)}")
-            took, _, half_peak, p50, p99 = serve(options.vigie, place, rules, int(rate * 10), rate / 2, cores)
+            took, _, half_peak, p50, p99 = serve(options.vigie, place, rules, int(rate * 10), rate / 2, cores,
+                                             log(f"half{len(cores)}"))
             print(f"           at {rate / 2:,.0f} acts/s: receipt -> queue p50 <= {p50} s, p99 <= {p99} s; "
                   f"{half_peak / 2**20:.0f} MiB",
                   flush=True)

@@ -26,3 +26,10 @@ vigie_integration(jetstream TIMEOUT 300)
 vigie_integration(prometheus TIMEOUT 300 LABELS slow)
 vigie_integration(kafka TIMEOUT 400 LABELS kafka slow)
 set_tests_properties(integration.kafka PROPERTIES RESOURCE_LOCK kafka_broker)
+
+# Faults of machines and brokers under load, each once for every 20 of VIGIE_ROUNDS.
+add_test(NAME fault.kafka
+  COMMAND ${VIGIE_DEBIAN_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/fault/kafka_faults_test.py
+    --vigie $<TARGET_FILE:vigie>)
+set_tests_properties(fault.kafka PROPERTIES LABELS "kafka;slow" RESOURCE_LOCK kafka_broker
+  TIMEOUT 1500)

@@ -6,28 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import ROOT, RULES, Service, counters, equal, scratch, wait_until
+from broker import Broker
+from service import RULES, Service, counters, equal, scratch, wait_until
 
 PARTITIONS = 6
-
-
-class Broker:
-    """The test broker, for as long as the block runs."""
-
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            ["/usr/bin/python3", os.path.join(ROOT, "tests", "kafka", "broker.py"), "run"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line, "the broker did not start"
-        self.bootstrap = json.loads(line)["bootstrap"]
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
 
 
 def check_doctor(vigie, directory, bootstrap):
@@ -51,6 +36,32 @@ def check_doctor(vigie, directory, bootstrap):
     print("ok   doctor makes no topic, and finds those of the service to fit", flush=True)
 
 
+def check_topics(vigie, directory, bootstrap):
+    """plan tells and changes nothing; apply makes it fit, and leaves the rest of a topic alone."""
+    def node(**kafka):
+        return Service(vigie, os.path.join(directory, "topics"), [], {
+            "kind": "kafka", "kafka": {"bootstrap": bootstrap, "topic_prefix": "planned.",
+                                       "partitions": 3}, **kafka})
+    for _ in range(2):
+        code, said = node().command("topics", "plan")
+        assert code == 1 and "create planned.mentions: 3 partitions" in said, said
+        assert "12 to create, 0 to change, 0 to be mended by hand" in said, said
+    code, said = node().command("topics", "apply")
+    assert code == 0 and "fits   planned.ledger: 3 partitions" in said, said
+    code, said = node().command("topics", "plan")
+    assert code == 0 and "0 to create, 0 to change" in said, said
+    longer = node(retention="96h")
+    code, said = longer.command("topics", "plan")
+    assert code == 1 and "change planned.mentions: retention.ms from 259200000 to 345600000" in said, said
+    code, said = longer.command("topics", "apply")
+    assert code == 0, said
+    code, said = longer.command("topics", "plan")
+    assert code == 0, said
+    longer.start()
+    longer.stop()
+    print("ok   topics are planned and applied", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
@@ -58,6 +69,7 @@ def main():
     options = parser.parse_args()
     with scratch() as directory, Broker() as broker:
         check_doctor(options.vigie, directory, broker.bootstrap)
+        check_topics(options.vigie, directory, broker.bootstrap)
         shutil.rmtree(os.path.join(directory, "data"))
         made = os.path.join(directory, "made.ndjson")
         subprocess.run([options.vigie, "generate", "--seed", "21", "--rate", options.rate,
@@ -82,7 +94,9 @@ def main():
         wait_until("the worker",
                    lambda: service.metric("vigie_worker_mentions_total") == acts, 120)
         # The view follows the workers' commits; it is done once it serves what they wrote.
-        wait_until("the view", lambda: service.items().keys() == items.keys(), 60)
+        end = time.monotonic() + 60
+        while service.items() != items and time.monotonic() < end:
+            time.sleep(0.5)
         equal(f"queues of {acts} acts over {PARTITIONS} partitions", service.items(), items)
 
         def same_totals():

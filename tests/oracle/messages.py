@@ -75,4 +75,10 @@ def told_by(mention, verdict):
             "ambassador": short(mention.get("ambassador")), "hashtags": some(verdict.hashtags),
             "links": some(verdict.links), "ambassadors": verdict.ambassadors,
             "wrote": verdict.ambassadors[0] if verdict.by_ambassador else None,
-            "answered": (mention.get("in_reply_to_author") or {}).get("id")}
+            "answered": answered_by(mention)}
+
+
+def answered_by(mention):
+    """Whom a message answers: not who wrote it."""
+    answered = (mention.get("in_reply_to_author") or {}).get("id")
+    return answered if answered != mention["author"]["id"] else None

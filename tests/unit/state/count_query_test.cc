@@ -64,5 +64,29 @@ TEST(CountQuery, PointsCoverTheWindowAndAddUpToTheTotal) {
   EXPECT_EQ(format_time(found->points[0].start), "2026-06-01T08:21:00Z");
 }
 
+// Whether compaction has dropped it or not.
+TEST(CountQuery, WhatHasExpiredIsNotTold) {
+  ScratchStore store;
+  CounterBatch counters(*store, Partition{0});
+  Measures one{};
+  at(one, Measure::Mentions) = 1;
+  const Hour now = hour_of(kAsOf);
+  for (const Hour hour : {now - 35 * 24, now - 35 * 24 + 1}) {
+    counters.add(Series{Dimension::Kind, "post", ""}, hour * 60, one, std::nullopt);
+  }
+  StoreBatch batch;
+  ASSERT_TRUE(counters.flush(batch));
+  ASSERT_TRUE(store->write(batch, Durability::Buffered));
+
+  const std::string end = format_time(start_of_hour(now - 34 * 24));
+  const auto query =
+      read_count_query({.dimension = "kind", .id = "post", .window = "35d", .end = end}, kAsOf);
+  ASSERT_TRUE(query);
+  const auto answered = answer(*query, CounterReader(*store, 1), AuthorSetReader(*store, 1));
+
+  ASSERT_TRUE(answered);
+  EXPECT_EQ(answered->total.value, 1);
+}
+
 }  // namespace
 }  // namespace vigie

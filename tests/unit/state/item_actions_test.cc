@@ -266,5 +266,26 @@ TEST_F(ItemActions, RecordsOutOfBoundsAreRefused) {
   EXPECT_TRUE(refused(nowhere));
 }
 
+TEST_F(ItemActions, WhoMayActInOneQueueDoesNotInTheOther) {
+  message(minutes{0}, "x/1", "normal", "community");
+  ConversationRecord record;
+  record.type = Type::Resolve;
+  record.conversation = "x/1";
+  record.seen_at = kItemStart + minutes{2};
+  record.action.id = "one";
+  record.action.who = "ana";
+  record.action.only_in = "community";
+  act(Type::Handoff, minutes{1}, "bob", "yours");
+
+  const auto late = world_.tell(record);
+
+  ASSERT_TRUE(late.outcome);
+  EXPECT_EQ(late.outcome->result, Outcome::Refused);
+  EXPECT_EQ(item().queue, "social");
+  EXPECT_NE(item().state, ItemState::Resolved);
+  record.action.only_in = "social";
+  EXPECT_EQ(world_.tell(record).outcome->result, Outcome::Applied);
+}
+
 }  // namespace
 }  // namespace vigie

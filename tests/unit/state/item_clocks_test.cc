@@ -156,5 +156,19 @@ TEST_F(ItemClocks, ReplyThatWaitsForItsItemGoesAfterADay) {
   EXPECT_EQ(world_.stored().size(), 1U);
 }
 
+TEST_F(ItemClocks, OpeningWhatWasAnsweredOwesNothing) {
+  message(minutes{0});
+  reply(minutes{5}, "x/2");
+  act(Type::Resolve, minutes{6});
+
+  act(Type::Reopen, minutes{10});
+
+  EXPECT_EQ(world_.item().state, ItemState::Open);
+  ASSERT_EQ(world_.item().clocks.size(), 1U);
+  EXPECT_EQ(resolution().kind, Kind::Resolution);
+  reply(minutes{12}, "x/3");
+  EXPECT_EQ(world_.item().responses.size(), 1U);
+}
+
 }  // namespace
 }  // namespace vigie

@@ -47,8 +47,9 @@ class Members : public ::testing::Test {
     ASSERT_TRUE(store_->write(batch, Durability::Buffered));
   }
   AmbassadorSummary ana(Hour first, Hour last) {
+    std::size_t budget = kMostAnswered;
     const auto found =
-        ambassador_summary(counters_, "x:@ana", "acme", first, last, start_of_hour(kNow));
+        ambassador_summary(counters_, "x:@ana", "acme", first, last, start_of_hour(kNow), budget);
     EXPECT_TRUE(found);
     return found.value_or(AmbassadorSummary{});
   }

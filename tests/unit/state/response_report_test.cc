@@ -121,5 +121,14 @@ TEST_F(Responses, BusinessHoursAreToldBesideTheClock) {
   EXPECT_EQ(day().met(), 1);
 }
 
+TEST_F(Responses, WhatIsOwedSinceBeforeTheWindowIsStillOverdue) {
+  ask("x/1", minutes{0}, 60);
+
+  const ResponseReport late = report(minutes{60}, minutes{120});
+
+  EXPECT_EQ(late.overdue(), 1U);
+  EXPECT_EQ(report(minutes{-60}, minutes{-1}).overdue(), 0U);
+}
+
 }  // namespace
 }  // namespace vigie

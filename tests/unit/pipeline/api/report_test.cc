@@ -174,6 +174,11 @@ TEST_F(ReportTest, BestTimesAreHoursOfTheWeekInTheBrandsZone) {
                                      R"("timezone":"Europe/Paris","enough_data":true,"weeks":4)"));
   EXPECT_THAT(answer.body, HasSubstr(R"("times":[{"weekday":"mon","hour":11,)"));
   EXPECT_THAT(answer.body, HasSubstr(R"("activity":35,"hours":5}])"));
+  // Four weeks are enough when four are asked for, wherever they end.
+  const Answer four = get("/api/v1/best-times?limit=1&window=28d");
+  EXPECT_THAT(four.body, HasSubstr(R"("enough_data":true,"weeks":4)"));
+  EXPECT_EQ(get("/api/v1/best-times?limit=1&window=28d&end=2026-06-02T09:00:00Z").body.substr(70),
+            get("/api/v1/best-times?limit=1&window=28d&end=2026-06-01T10:59:59Z").body.substr(70));
 }
 
 TEST_F(ReportTest, BestTimesSayThatThereIsNotEnough) {

@@ -481,5 +481,30 @@ TEST(Ambassadors, AnErasedAuthorLeavesNoHoursOfTheBrand) {
   EXPECT_EQ(world.mentions(Dimension::AuthorBrand, fan), 0);
 }
 
+TEST(Ambassadors, AnswerNobodyInWhatTheyWroteThemselves) {
+  ApplyWorld world;
+  Mention more = acme_mention("2", "and another thing", kNow);
+  more.author = {.id = "ana-id", .handle = "ana"};
+  more.in_reply_to = "1";
+  more.in_reply_to_author = Person{"ana-id", "ana"};
+  world.give(more);
+
+  EXPECT_EQ(world.total(Dimension::Ambassador, "x:@ana", Measure::Own), 1);
+  const std::string self = hex(erased(world.keys().of("x", "ana-id")));
+  EXPECT_EQ(world.total(Dimension::AmbassadorAuthor, "x:@ana×" + self, Measure::Own), 0);
+}
+
+TEST(Apply, AnAuthorWhoComesByAnEditIsSeenThen) {
+  ApplyWorld world;
+  world.give(by(acme_mention("1", "acme is late", kNow), "one"));
+  world.give(by(update("1", "acme is late", 2, kNow + minutes{5}), "two"));
+
+  const AuthorKey two = world.keys().of("x", "two");
+  const auto seen = FirstSeenReader(world.store()).of(std::span(&two, 1));
+
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->front(), kNow + minutes{5});
+}
+
 }  // namespace
 }  // namespace vigie

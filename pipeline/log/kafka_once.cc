@@ -1,0 +1,244 @@
+// How a reader with a changelog commits exactly once, and where it goes on.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <spdlog/spdlog.h>
+
+#include "pipeline/log/kafka_reader.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+// How long one poll goes on with a restore, before the group is looked after again.
+constexpr milliseconds kRestoreSlice{500};
+constexpr milliseconds kGroupQuestion{1'000};
+// A broker ends the transaction of an owner that is gone within twice its time-out; so long what
+// depends on it may be unknown.
+constexpr milliseconds kOpenTransaction{30'000};
+// What was dealt away stays for a while, since it often comes back.
+constexpr std::chrono::minutes kLookForStale{30};
+
+}  // namespace
+
+// What is dealt is taken at once, so that the group sees a steady member, and kept from being
+// fetched until its state is there.
+void KafkaReader::hold() {
+  std::vector<std::pair<Partition, Offset>> ends;
+  for (const Partition partition : *dealt_) ends.emplace_back(partition, RD_KAFKA_OFFSET_END);
+  const KafkaOffsets list = kafka_offsets(topic_, ends);
+  rd_kafka_assign(handle_.get(), list.get());
+  rd_kafka_pause_partitions(handle_.get(), list.get());
+}
+
+bool KafkaReader::is_soon() const {
+  return SteadyClock::now() - dealt_at_ < kOpenTransaction;
+}
+
+// True when the state of every dealt partition stands at the end of its changelog. What a broker
+// cannot tell yet is asked again in the next poll, for a while.
+Result<bool> KafkaReader::restore(milliseconds wait) {
+  // Keeps the membership and sees partitions dealt anew; what is held brings no records.
+  const Message message(rd_kafka_consumer_poll(handle_.get(), 0));
+  if (look_for_the_end()) return std::unexpected(*broken_);
+  if (!dealt_) return false;
+  auto prepared = prepare_restore();
+  if (!prepared && prepared.error().code == Code::Unavailable && is_soon()) return false;
+  if (!prepared || !*prepared) return prepared;
+  const std::uint64_t before = once_.restore->progress().records;
+  auto done = once_.restore->step(std::clamp(wait, milliseconds{50}, kRestoreSlice));
+  const auto progress = once_.restore->progress();
+  if (options_.observer.restoring) {
+    options_.observer.restoring(progress.records - before, progress.left);
+  }
+  if (!done || !*done) return done;
+  spdlog::info("kafka topic={} partitions={} changelog_records={} rebuilt={}", topic_,
+               dealt_->size(), progress.records, once_.restore->rebuilt().size());
+  once_.restore.reset();
+  for (const Partition partition : *dealt_) {
+    auto applied = applied_places(*read_.changelog, partition, store_);
+    if (!applied) return std::unexpected(std::move(applied.error()));
+    once_.applied[partition] = std::move(*applied);
+  }
+  if (auto dropped = drop_stale(); !dropped) return std::unexpected(dropped.error());
+  return true;
+}
+
+// In this order: an earlier owner of the name ends with its transaction; then the group tells its
+// offsets, once nothing is pending; and only then the ends of the changelog are read, which hold
+// what those offsets stand for.
+Result<bool> KafkaReader::prepare_restore() {
+  if (!transactor_) {
+    auto opened = KafkaTransactor::open(options_, source_.transaction_id);
+    if (!opened) return std::unexpected(opened.error());
+    transactor_ = std::move(*opened);
+    return false;  // it may have taken long: what was dealt may have changed
+  }
+  if (!once_.in_group) {
+    auto found = group_offsets(kGroupQuestion);
+    if (!found) return std::unexpected(found.error());
+    once_.in_group = std::move(*found);
+  }
+  if (!once_.restore) {
+    auto opened = KafkaRestore::open(options_, read_.changelog, *dealt_, store_);
+    if (!opened) return std::unexpected(opened.error());
+    once_.restore = std::move(*opened);
+    if (options_.observer.dealt) options_.observer.dealt(dealt_->size());
+    tell_rebuilt();
+  }
+  return true;
+}
+
+void KafkaReader::tell_rebuilt() const {
+  if (!options_.observer.rebuilt) return;
+  for (std::size_t i = 0; i < once_.restore->rebuilt().size(); ++i) options_.observer.rebuilt();
+}
+
+Result<void> KafkaReader::restore_again(bool anew, Partition partition) {
+  auto opened = KafkaRestore::open(options_, read_.changelog, *dealt_, store_);
+  if (!opened) return std::unexpected(opened.error());
+  once_.restore = std::move(*opened);
+  if (anew) {
+    if (auto begun = once_.restore->wipe(partition); !begun) return begun;
+  }
+  tell_rebuilt();
+  return {};
+}
+
+// The changelog goes on where its last commit does, and the group was told in the same transaction.
+// When the group knows more, the state lacks something: it is read on once, then folded anew.
+Result<std::optional<Offset>> KafkaReader::start_of_state(Partition partition,
+                                                          std::optional<Offset> in_group) {
+  auto commit = stored_commit(store_, partition);
+  if (!commit) return std::unexpected(std::move(commit.error()));
+  const std::optional<Offset> next = *commit ? std::optional((*commit)->next) : std::nullopt;
+  if (!in_group || (next && *in_group <= *next)) {
+    if (*commit) once_.sequences[partition] = (*commit)->sequence;
+    return next;
+  }
+  const int tries = once_.tries[partition]++;
+  if (tries < 2) {
+    if (auto again = restore_again(tries == 1, partition); !again) {
+      return std::unexpected(again.error());
+    }
+    return in_group;
+  }
+  return fail(Code::Corrupt,
+              fmt::format("kafka: {}: the group has read to {}, and the changelog says {}: its "
+                          "topics lost records, were made anew, or are of a version that did not "
+                          "write commits; restore them, or begin with another topic_prefix",
+                          place_name(partition), *in_group,
+                          next ? fmt::to_string(*next) : std::string("nothing")));
+}
+
+// State that would be folded anew if it came back: it may hold what was erased elsewhere.
+Result<void> KafkaReader::drop_stale() {
+  dropped_at_ = SteadyClock::now();
+  const std::vector<Partition> mine = dealt_ ? *dealt_ : partitions();
+  for (std::int32_t i = 0; i < source_.partitions; ++i) {
+    const Partition partition{i};
+    if (std::ranges::find(mine, partition) != mine.end()) continue;
+    const auto stale = is_stale(*read_.changelog, partition, store_);
+    if (!stale) return std::unexpected(stale.error());
+    if (!*stale) continue;
+    if (auto gone = forget_partition(*read_.changelog, partition, store_); !gone) return gone;
+    spdlog::info("kafka topic={} partition={} dropped: dealt away for long", topic_, i);
+  }
+  return {};
+}
+
+// The outputs, and behind those of each partition its commit record.
+std::vector<Record> KafkaReader::with_commits(
+    Effects& effects, std::vector<std::pair<Partition, KafkaCommit>>& commits) const {
+  std::map<Partition, CommitChecksum> sums;
+  for (const Record& record : effects.outputs) {
+    if (record.topic == Topic::Ledger) sums[record.partition].add(record.key, record.value);
+  }
+  std::vector<Record> records = std::move(effects.outputs);
+  for (Effects::Mark& mark : effects.marks) {
+    KafkaCommit commit;
+    const auto next =
+        std::ranges::find(effects.next, mark.partition, &std::pair<Partition, Offset>::first);
+    // What causes no progress, such as an erasure that is done again, stays where it is.
+    commit.next = next != effects.next.end() ? next->second : places_.at(mark.partition).committed;
+    const auto known = once_.sequences.find(mark.partition);
+    commit.sequence = known == once_.sequences.end() ? 1 : known->second + 1;
+    commit.records = sums[mark.partition].records();
+    commit.checksum = sums[mark.partition].value();
+    commit.stream_time = mark.stream_time;
+    commit.rules = std::move(mark.rules);
+    commit.rows = std::move(mark.rows);
+    Record& record = records.emplace_back();
+    record.topic = Topic::Ledger;
+    record.partition = mark.partition;
+    record.key = std::string(kCommitKey);
+    record.value = encode(commit);
+    commits.emplace_back(mark.partition, std::move(commit));
+  }
+  return records;
+}
+
+// A transaction is refused to a name that another has taken over; the group tells whether that
+// other is a twin, within a heartbeat.
+Error KafkaReader::why_it_failed(Error error) {
+  const auto deadline = SteadyClock::now() + options_.session_timeout / 2;
+  while (transactor_->fenced() && SteadyClock::now() < deadline) {
+    const Message message(rd_kafka_consumer_poll(handle_.get(), 100));
+    if (look_for_the_end()) return *broken_;
+  }
+  // Whether it became true is not known, so the next owner of the name reads it from the log.
+  if (error.code != Code::Invalid && error.code != Code::Denied) error.code = Code::Unavailable;
+  return error;
+}
+
+// One transaction, then one write of the store. Between the two lies no harm: the store learns of
+// the transaction from the changelog.
+Result<void> KafkaReader::commit_once(Effects effects) {
+  std::vector<std::pair<Partition, KafkaCommit>> commits;
+  const std::vector<Record> records = with_commits(effects, commits);
+  const KafkaOffsets offsets = kafka_offsets(topic_, effects.next);
+  auto outcome = transactor_->commit(records, offsets.get(), handle_.get());
+  if (!outcome) {
+    broken_ = why_it_failed(outcome.error());
+    // Before the records go, which the producer may still hold.
+    transactor_.reset();
+    if (options_.observer.doubted) options_.observer.doubted();
+    return std::unexpected(*broken_);
+  }
+  if (options_.observer.committed) options_.observer.committed(outcome->took);
+  for (const auto& [place, next] : outcome->next) {
+    const auto& topics = read_.changelog->topics;
+    if (std::ranges::find(topics, place.first) == topics.end()) continue;
+    once_.applied[place.second][place.first] = next;
+  }
+  // Also of topics that got nothing: their owner knows that nothing is missed.
+  const Time now = system_clock()();
+  for (const auto& [partition, commit] : commits) {
+    for (const auto& [topic, next] : once_.applied[partition]) {
+      put_applied(effects.state, topic, partition, next, now);
+    }
+    put_commit(effects.state, partition, commit);
+    once_.sequences[partition] = commit.sequence;
+    places_.at(partition).committed = commit.next;
+  }
+  if (auto written = store_.write(effects.state, Durability::Buffered); !written) {
+    broken_ = written.error();
+    return written;
+  }
+  if (!outcome->clean) {
+    transactor_.reset();
+    if (options_.observer.doubted) options_.observer.doubted();
+    broken_ = Error{Code::Unavailable,
+                    fmt::format("kafka: a commit took {} ms or lost a broker: verified anew",
+                                outcome->took.count()),
+                    {}};
+    return {};
+  }
+  if (SteadyClock::now() - dropped_at_ > kLookForStale) return drop_stale();
+  return {};
+}
+
+}  // namespace vigie

@@ -1,0 +1,199 @@
+// Where a reader of Kafka starts in each partition.
+#include <algorithm>
+#include <span>
+#include <thread>
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <spdlog/spdlog.h>
+
+#include "pipeline/core/bytes.h"
+#include "pipeline/log/kafka_reader.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+// A shorter wait than this is not worth a question to a broker.
+constexpr milliseconds kShortestQuestion{200};
+// Finding the way back into a partition's range holds up a poll no longer than this.
+constexpr milliseconds kRangeQuestion{1'000};
+
+int clamp_wait(milliseconds wait) {
+  return static_cast<int>(std::max(wait, milliseconds{0}).count());
+}
+
+std::optional<Offset> parse_offset(std::string_view value) {
+  ByteReader in(value);
+  const bool known_format = in.fixed<std::uint8_t>() == 1;
+  const auto offset = in.fixed<std::uint64_t>();
+  if (!known_format || !in.ok() || !in.at_end()) return std::nullopt;
+  return static_cast<Offset>(offset);
+}
+
+}  // namespace
+
+// Finds where each dealt partition starts and begins to fetch. After a failure the next poll tries
+// again.
+Result<void> KafkaReader::settle(milliseconds wait) {
+  const auto deadline = SteadyClock::now() + std::max(wait, kShortestQuestion);
+  const auto left = [&] {
+    return std::max(std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now()),
+                    kShortestQuestion);
+  };
+  std::map<Partition, Offset> in_group;
+  if (once_.in_group) {
+    in_group = *once_.in_group;
+  } else if (read_.shared) {
+    auto found = group_offsets(left());
+    if (!found) return std::unexpected(found.error());
+    in_group = std::move(*found);
+  }
+  std::map<Partition, Place> places;
+  for (const Partition partition : *dealt_) {
+    const auto at = in_group.find(partition);
+    auto known = at == in_group.end() ? std::nullopt : std::optional(at->second);
+    if (read_.changelog) {
+      auto from_state = start_of_state(partition, known);
+      if (!from_state) return std::unexpected(from_state.error());
+      if (once_.restore) return {};
+      known = *from_state;
+    }
+    auto place = start_of(partition, known, left());
+    if (!place) return std::unexpected(place.error());
+    places[partition] = *place;
+  }
+  places_ = std::move(places);
+  dealt_.reset();
+  return assign();
+}
+
+// A reader of all partitions knows its place when it is made: "the end" is the end of that moment.
+Result<void> KafkaReader::settle_at_once() {
+  const auto deadline = SteadyClock::now() + options_.request_timeout;
+  while (true) {
+    auto settled = settle(options_.request_timeout);
+    const bool passing = !settled && settled.error().code == Code::Unavailable;
+    if (!passing || SteadyClock::now() > deadline) return settled;
+    // A topic just made, or a leader just lost; no event tells when that is over.
+    std::this_thread::sleep_for(milliseconds{50});
+  }
+}
+
+Result<std::map<Partition, Offset>> KafkaReader::group_offsets(milliseconds wait) {
+  std::vector<std::pair<Partition, Offset>> asked;
+  for (const Partition partition : *dealt_) asked.emplace_back(partition, RD_KAFKA_OFFSET_INVALID);
+  const KafkaOffsets list = kafka_offsets(topic_, asked);
+  const auto error = rd_kafka_committed(handle_.get(), list.get(), clamp_wait(wait));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::unexpected(kafka_error(
+        fmt::format("offsets of group {}{}", options_.topic_prefix, read_.group), error));
+  }
+  std::map<Partition, Offset> out;
+  for (const auto& entry : std::span(list->elems, static_cast<std::size_t>(list->cnt))) {
+    if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return std::unexpected(kafka_error(place_name(Partition{entry.partition}), entry.err));
+    }
+    if (entry.offset >= 0) out[Partition{entry.partition}] = entry.offset;
+  }
+  return out;
+}
+
+Result<KafkaReader::Place> KafkaReader::start_of(Partition partition,
+                                                 std::optional<Offset> in_group,
+                                                 milliseconds wait) {
+  Offset oldest = 0;
+  Offset end = 0;
+  const auto error = rd_kafka_query_watermark_offsets(
+      handle_.get(), topic_.c_str(), number(partition), &oldest, &end, clamp_wait(wait));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::unexpected(kafka_error(place_name(partition), error));
+  }
+  auto stored = store_.get(Space::Meta, offset_key(partition));
+  if (!stored) return std::unexpected(stored.error());
+  std::optional<Offset> committed = in_group;
+  // With a changelog the offset is that of the last commit in it.
+  if (stored->has_value() && !read_.changelog) {
+    const auto own = parse_offset(**stored);
+    if (!own) {
+      return fail(Code::Corrupt, fmt::format("kafka: {}: the stored offset is damaged or of a "
+                                             "newer format",
+                                             place_name(partition)));
+    }
+    // The store's offset is of one write with the state; the group's may lag behind it. A larger
+    // one of the group means that another node went on where this one stopped.
+    committed = std::max(*own, in_group.value_or(*own));
+  }
+  if (!committed) return place_at(read_.from_oldest ? oldest : end, end);
+  if (*committed > end) {
+    return fail(Code::Corrupt,
+                fmt::format("kafka: {} ends at {} but was already read to {}: the topic was made "
+                            "anew or lost records; restore it, or begin with an empty data "
+                            "directory and another topic_prefix",
+                            place_name(partition), end, *committed));
+  }
+  if (*committed < oldest) {
+    if (read_.changelog && !options_.accept_gap) {
+      return fail(
+          Code::Corrupt,
+          fmt::format("kafka: {}: {} to {} were deleted by retention before they were read; "
+                      "counts would lack them. `--accept-gap` goes on without them",
+                      place_name(partition), *committed, oldest));
+    }
+    spdlog::error("kafka place={} lost_from={} lost_to={}: deleted by retention before it was read",
+                  place_name(partition), *committed, oldest);
+  }
+  return place_at(std::max(oldest, *committed - read_.rewind), end);
+}
+
+Result<void> KafkaReader::assign() {
+  std::vector<std::pair<Partition, Offset>> starts;
+  starts.reserve(places_.size());
+  for (const auto& [partition, place] : places_) starts.emplace_back(partition, place.next);
+  const KafkaOffsets list = kafka_offsets(topic_, starts);
+  if (const auto error = rd_kafka_assign(handle_.get(), list.get())) {
+    return std::unexpected(kafka_error(fmt::format("assign {}", topic_), error));
+  }
+  if (read_.changelog) rd_kafka_resume_partitions(handle_.get(), list.get());
+  return {};
+}
+
+// Retention deleted what was to be read next, or the log is shorter than what was read.
+Result<void> KafkaReader::out_of_range(Partition partition) {
+  auto place = start_of(partition, places_.at(partition).next, kRangeQuestion);
+  if (!place) {
+    if (place.error().code == Code::Corrupt) broken_ = place.error();
+    return std::unexpected(place.error());
+  }
+  places_[partition] = *place;
+  const KafkaOffsets list = kafka_offsets(topic_, {{partition, place->next}});
+  rd_kafka_error_t* error =
+      rd_kafka_seek_partitions(handle_.get(), list.get(), clamp_wait(kRangeQuestion));
+  if (error == nullptr) return {};
+  Error out = kafka_error(place_name(partition), rd_kafka_error_code(error));
+  rd_kafka_error_destroy(error);
+  return std::unexpected(std::move(out));
+}
+
+Result<std::map<Partition, Offset>> KafkaReader::ends() {
+  if (!ends_) {
+    auto made = kafka_consumer(options_, "ends", "read_uncommitted");
+    if (!made) return std::unexpected(made.error());
+    ends_ = std::move(*made);
+  }
+  std::map<Partition, Offset> out;
+  for (const Partition partition : partitions()) {
+    Offset oldest = 0;
+    const auto error =
+        rd_kafka_query_watermark_offsets(ends_.get(), topic_.c_str(), number(partition), &oldest,
+                                         &out[partition], clamp_wait(options_.request_timeout));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return std::unexpected(kafka_error(fmt::format("end of {}", place_name(partition)), error));
+    }
+  }
+  return out;
+}
+
+}  // namespace vigie

@@ -1,0 +1,146 @@
+#include "pipeline/run/changelog.h"
+
+#include <optional>
+#include <utility>
+
+#include <simdjson.h>
+
+#include "pipeline/core/clock.h"
+#include "pipeline/run/records.h"
+#include "state/author_sets.h"
+#include "state/authors.h"
+#include "state/counter_key.h"
+#include "state/cut.h"
+#include "state/ledger.h"
+
+namespace vigie {
+namespace {
+
+constexpr char kRowRecord = '\x02';
+
+// When a message was received, for how long its text is kept.
+Time seen_at_of(std::string_view tagged) {
+  simdjson::dom::parser parser;
+  std::string_view text;
+  if (parser.parse(simdjson::padded_string(tagged))["seen_at"].get(text)) return Time{};
+  return parse_time(text).value_or(Time{});
+}
+
+void put(StoreBatch& batch, Space space, std::string_view key,
+         std::optional<std::string_view> value) {
+  if (value) {
+    batch.put(space, key, *value);
+  } else {
+    batch.erase(space, key);
+  }
+}
+
+// Also a tombstone names its author, so that it is found when they are erased. That a message is
+// another's now is told by a record of its own.
+Result<void> index(std::string_view key, std::string_view value, StoreBatch& batch) {
+  const auto row = parse_ledger_key(key);
+  if (!row) return fail(Code::Corrupt, "changelog: a key of the ledger is damaged");
+  if (row->is_unmatched || row->is_erased) return {};
+  const auto record = decode_ledger(value);
+  if (!record) return std::unexpected(record.error());
+  if (record->author == AuthorKey{}) return {};
+  const auto [index_key, index_value] =
+      author_index_row(row->partition, record->author, row->message, record->expires);
+  batch.put(Space::Authors, index_key, index_value);
+  return {};
+}
+
+Result<void> fold_ledger(std::string_view key, std::optional<std::string_view> value,
+                         StoreBatch& batch) {
+  if (key.size() < 2) return fail(Code::Corrupt, "changelog: a key of `ledger` is damaged");
+  if (key.front() == kRowRecord) {
+    const auto space = static_cast<std::uint8_t>(key[1]);
+    if (space >= kSpaces) return fail(Code::Corrupt, "changelog: a row is of no known space");
+    put(batch, static_cast<Space>(space), key.substr(2), value);
+    return {};
+  }
+  put(batch, Space::Ledger, key, value);
+  return value ? index(key, *value, batch) : Result<void>();
+}
+
+Result<void> fold(Topic topic, Partition partition, std::string_view key,
+                  std::optional<std::string_view> value, StoreBatch& batch) {
+  switch (topic) {
+    case Topic::Ledger:
+      return fold_ledger(key, value, batch);
+    case Topic::Counters:
+    case Topic::CountersLong:
+      if (is_cut_key(key)) return {};
+      if (key.starts_with(kAuthorSetRecord)) {
+        put(batch, Space::Authors, key.substr(1), value);
+      } else {
+        put(batch, Space::Counters, key, value);
+      }
+      return {};
+    case Topic::Tagged: {
+      const std::string row = latest_key(Topic::Tagged, key);
+      if (!value) {
+        batch.erase(Space::Latest, row);
+        return {};
+      }
+      const std::int64_t stamp = seen_at_of(*value).time_since_epoch().count();
+      batch.put(Space::Latest, row, latest_value(partition, stamp, *value));
+      return {};
+    }
+    default:
+      return {};
+  }
+}
+
+// Whom somebody hid or erased is told by `authors`, which is folded on its own and stays.
+Result<void> wipe(Partition partition, const Store& store, StoreBatch& batch) {
+  const auto erase = [&](Space space, const std::string& prefix) {
+    batch.erase_range(space, prefix, prefix_end(prefix));
+  };
+  erase(Space::Ledger, ledger_of(partition));
+  erase(Space::Counters, counters_of(partition));
+  for (const std::string& prefix : author_rows_of(partition)) erase(Space::Authors, prefix);
+  const std::string texts = latest_key(Topic::Tagged, "");
+  return store.scan(Space::Latest, texts, prefix_end(texts),
+                    [&](std::string_view key, std::string_view value) {
+                      if (latest_partition(value) == partition) batch.erase(Space::Latest, key);
+                      return true;
+                    });
+}
+
+}  // namespace
+
+std::shared_ptr<const Changelog> worker_changelog() {
+  auto changelog = std::make_shared<Changelog>();
+  changelog->topics = {Topic::Ledger, Topic::Counters, Topic::CountersLong, Topic::Tagged};
+  changelog->fold = fold;
+  changelog->wipe = wipe;
+  return changelog;
+}
+
+void fold_authors(const LogRecord& record, StoreBatch& batch) {
+  if (record.key.size() > 2 && record.key.front() == kRowRecord &&
+      record.key[1] == static_cast<char>(Space::Authors)) {
+    put(batch, Space::Authors, record.key.substr(2), record.value);
+    return;
+  }
+  fold_first_seen(record, batch);
+}
+
+std::vector<Record> author_records(const EventLog& log, std::span<const Authors::Row> rows) {
+  std::vector<Record> records;
+  for (const Authors::Row& row : rows) {
+    if (is_first_seen(row.key) || (is_author_index(row.key) && row.bytes)) continue;
+    Record& record = records.emplace_back();
+    record.key = {kRowRecord, static_cast<char>(Space::Authors)};
+    record.key += row.key;
+    record.value = row.bytes;
+    // The ledger forgets after weeks; that somebody is hidden or erased stays.
+    record.topic = is_author_index(row.key) ? Topic::Ledger : Topic::Authors;
+    record.partition = record.topic == Topic::Ledger ? partition_of_author_row(row.key)
+                                                     : partition_for(log, record.topic, record.key);
+  }
+  return records;
+}
+
+}  // namespace vigie

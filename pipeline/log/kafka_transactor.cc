@@ -17,7 +17,7 @@ constexpr milliseconds kTransactionTimeout{10'000};
 constexpr milliseconds kCallTimeout{15'000};
 // A call that takes longer is made again, and goes on with what the one before began.
 constexpr milliseconds kSlice{1'000};
-// A commit that takes longer may have been sent twice.
+// An end that takes longer may have been sent twice.
 constexpr milliseconds kQuick{1'000};
 constexpr milliseconds kFullTurn{20};
 
@@ -181,6 +181,9 @@ Result<KafkaTransactor::Outcome> KafkaTransactor::commit(
         handle, offsets, group.get(), static_cast<int>(kCallTimeout.count())));
     if (error != nullptr) return give_up(self.error_of("offsets", error));
   }
+  // First the records, which may take their time; what is in doubt is only how it ends.
+  rd_kafka_flush(handle, static_cast<int>(kCallTimeout.count()));
+  const auto ending = SteadyClock::now();
   const KafkaError error =
       self.insist([&](int wait) { return rd_kafka_commit_transaction(handle, wait); });
   if (error != nullptr) {
@@ -193,7 +196,7 @@ Result<KafkaTransactor::Outcome> KafkaTransactor::commit(
   Outcome outcome;
   outcome.next = std::move(self.written);
   outcome.took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - begun);
-  outcome.clean = outcome.took < kQuick && !self.disturbed;
+  outcome.clean = SteadyClock::now() - ending < kQuick && !self.disturbed;
   return outcome;
 }
 

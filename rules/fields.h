@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "pipeline/core/error.h"
 #include "pipeline/core/mention.h"
+#include "rules/accounts.h"
 #include "rules/query.h"
 #include "rules/rule_file.h"
 #include "rules/rule_set.h"
@@ -61,27 +61,6 @@ struct Field {
   Kind mention_kind = Kind::Mention;
   Compare compare = Compare::Equal;
   std::int64_t number = 0;
-};
-
-// Accounts to look people up in.
-class AccountSet {
- public:
-  AccountSet() = default;
-  explicit AccountSet(const std::vector<Account>& accounts);
-
-  bool empty() const { return keys_.empty(); }
-  // As `find` tells them, sorted.
-  std::vector<std::string> names() const;
-  // `handle` is folded and without its @; either may be empty.
-  bool holds(std::string_view network, std::string_view id, std::string_view handle) const {
-    return find(network, id, handle) != nullptr;
-  }
-  // The account as a rule file names it, `x:@ana` or `x:ID`; null when it is not there.
-  const std::string* find(std::string_view network, std::string_view id,
-                          std::string_view handle) const;
-
- private:
-  std::unordered_set<std::string> keys_;
 };
 
 // What a field may refer to.

@@ -17,6 +17,7 @@
 #include "pipeline/run/cut_builder.h"
 #include "pipeline/run/records.h"
 #include "pipeline/run/rule_cost_board.h"
+#include "pipeline/run/worker_metrics.h"
 #include "state/author_sets.h"
 #include "state/stream_time.h"
 
@@ -26,90 +27,6 @@ namespace {
 // A large `authors` is read once, at the first start on a machine.
 constexpr std::chrono::minutes kAuthorsWait{10};
 
-struct Metrics {
-  explicit Metrics(prometheus::Registry& registry)
-      : ops(prometheus::BuildCounter()
-                .Name("vigie_worker_mentions_total")
-                .Help("Records applied, by op")
-                .Register(registry)),
-        duplicates(counter(registry, "vigie_duplicates_total", "Same version and content again")),
-        stale(counter(registry, "vigie_stale_total", "Older versions that were ignored")),
-        late(counter(registry, "vigie_late_total", "Too far behind record time for any bucket")),
-        clamped(counter(registry, "vigie_clamped_total",
-                        "Messages dated ahead of their receipt, counted at their receipt")),
-        uncounted(counter(registry, "vigie_uncounted_ids_total",
-                          "Hashtags, links, places and ambassadors beyond what one message may "
-                          "bring, and repeated ones")),
-        ignored(counter(registry, "vigie_ignored_total",
-                        "Ops on deleted messages and engagement of unknown ones")),
-        dead(
-            counter(registry, "vigie_worker_deadletters_total", "Log records that are no mention")),
-        tags(prometheus::BuildCounter()
-                 .Name("vigie_tags_total")
-                 .Help("Tags given, by rule")
-                 .Register(registry)),
-        routed(prometheus::BuildCounter()
-                   .Name("vigie_routed_total")
-                   .Help("Messages routed to a queue")
-                   .Register(registry)),
-        lag(prometheus::BuildGauge()
-                .Name("vigie_worker_lag_records")
-                .Help("Records logged and not yet committed")
-                .Register(registry)),
-        looked(prometheus::BuildGauge()
-                   .Name("vigie_worker_looked_timestamp_seconds")
-                   .Help("When the log was last asked for more; the lag is as of then")
-                   .Register(registry)
-                   .Add({})),
-        commit_seconds(
-            prometheus::BuildHistogram()
-                .Name("vigie_worker_commit_seconds")
-                .Help("From the batch's read to its commit")
-                .Register(registry)
-                .Add({}, prometheus::Histogram::BucketBoundaries{.001, .0025, .005, .01, .025, .05,
-                                                                 .1, .25, .5, 1, 2.5, 5})) {}
-
-  static prometheus::Counter& counter(prometheus::Registry& registry, const char* metric,
-                                      const char* help) {
-    return prometheus::BuildCounter().Name(metric).Help(help).Register(registry).Add({});
-  }
-
-  void add(const ApplyCounts& counts) {
-    for (const auto& [op, n] : counts.ops) {
-      ops.Add({{"op", std::string(name(op))}}).Increment(static_cast<double>(n));
-    }
-    duplicates.Increment(static_cast<double>(counts.duplicates));
-    stale.Increment(static_cast<double>(counts.stale));
-    late.Increment(static_cast<double>(counts.late));
-    clamped.Increment(static_cast<double>(counts.clamped));
-    uncounted.Increment(static_cast<double>(counts.uncounted));
-    ignored.Increment(static_cast<double>(counts.ignored));
-    for (const auto& [label, n] : counts.tags) {
-      const std::size_t colon = label.find(':');
-      tags.Add({{"kind", label.substr(0, colon)}, {"id", label.substr(colon + 1)}})
-          .Increment(static_cast<double>(n));
-    }
-    for (const auto& [where, n] : counts.routed) {
-      routed.Add({{"queue", where.first}, {"priority", where.second}})
-          .Increment(static_cast<double>(n));
-    }
-  }
-
-  prometheus::Family<prometheus::Counter>& ops;
-  prometheus::Counter& duplicates;
-  prometheus::Counter& stale;
-  prometheus::Counter& late;
-  prometheus::Counter& clamped;
-  prometheus::Counter& uncounted;
-  prometheus::Counter& ignored;
-  prometheus::Counter& dead;
-  prometheus::Family<prometheus::Counter>& tags;
-  prometheus::Family<prometheus::Counter>& routed;
-  prometheus::Family<prometheus::Gauge>& lag;
-  prometheus::Gauge& looked;
-  prometheus::Histogram& commit_seconds;
-};
-
 }  // namespace
 
 struct Worker::Impl {
@@ -118,7 +35,7 @@ struct Worker::Impl {
   const AuthorKeys& keys;
   std::function<std::shared_ptr<const RuleSet>()> rules;
   WorkerOptions options;
-  Metrics metrics;
+  WorkerMetrics metrics;
   Authors authors;
   Matcher matcher;
   RuleCostTeller cost_teller;

@@ -52,8 +52,9 @@ struct KafkaTransactor::Impl {
 void KafkaTransactor::Impl::delivered(rd_kafka_t*, const rd_kafka_message_t* message,
                                       void* opaque) {
   auto& self = *static_cast<Impl*>(opaque);
-  const Place place{static_cast<Topic>(reinterpret_cast<std::uintptr_t>(message->_private)),
-                    Partition{message->partition}};
+  // The topic's name is what came with the record.
+  const auto topic = static_cast<const std::string*>(message->_private) - self.topics.data();
+  const Place place{static_cast<Topic>(topic), Partition{message->partition}};
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (!self.refused) {
       const std::string_view key(static_cast<const char*>(message->key), message->key_len);
@@ -93,12 +94,11 @@ Error KafkaTransactor::Impl::error_of(std::string_view what, const KafkaError& e
 }
 
 Result<void> KafkaTransactor::Impl::produce(const Record& record) {
-  const std::string& topic = topics[static_cast<std::size_t>(record.topic)];
+  std::string& topic = topics[static_cast<std::size_t>(record.topic)];
   const auto deadline = SteadyClock::now() + kCallTimeout;
   while (true) {
     // Not copied: the records live until the transaction has ended, one way or the other.
-    void* const which = reinterpret_cast<void*>(static_cast<std::uintptr_t>(record.topic));
-    const int error = kafka_produce(handle.get(), topic.c_str(), record, which);
+    const int error = kafka_produce(handle.get(), topic.c_str(), record, &topic);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
     if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || SteadyClock::now() > deadline) {
       return std::unexpected(

@@ -27,10 +27,12 @@ class World:
 
     def __init__(self, vigie, directory, broker, chance, acts):
         self.vigie, self.directory, self.broker, self.chance = vigie, directory, broker, chance
-        # From a file, so that what is handed out again after a kill is the same to the last byte.
+        # From a file, so that what is handed out again after a kill is the same to the last byte; of the last
+        # hours, since nodes without a source tick with the clock.
         self.made = os.path.join(directory, "made.ndjson")
         subprocess.run([vigie, "generate", "--seed", str(chance.randrange(1000)), "--rate", "20",
-                        "--duration", "240h", "--count", str(acts), "--start", "2026-06-03T06:00:00Z",
+                        "--duration", "240h", "--count", str(acts), "--start",
+                        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - acts / 20 - 600)),
                         "--ops", "create,duplicate,update,delete", "--out", self.made], check=True)
         source = [{"name": "brand", "kind": "replay", "path": self.made, "time": "input",
                    "rate": f"{PER_SECOND}/s"}]

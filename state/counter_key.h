@@ -154,6 +154,9 @@ std::string encode(const Measures& value);
 std::optional<Measures> parse_counter_value(std::string_view value);
 
 bool is_zero(const Measures& value);
+constexpr void add_to(Measures& sum, const Measures& more) {
+  for (std::size_t i = 0; i < kMeasures; ++i) sum[i] += more[i];
+}
 
 // Whether a bucket is past its keeping at `stream_time`.
 bool counter_expired(Dimension dimension, Granularity granularity, std::int32_t bucket,

@@ -16,10 +16,6 @@ Error damaged() {
   return {Code::Corrupt, "counters: a stored value is damaged"};
 }
 
-void add_to(Measures& sum, const Measures& delta) {
-  for (std::size_t i = 0; i < kMeasures; ++i) sum[i] += delta[i];
-}
-
 // Reads each counter in [begin, end) until `visit` answers false.
 Result<void> scan_counters(const Store& store, std::string_view begin, std::string_view end,
                            const std::function<bool(CounterKey&&, const Measures&)>& visit) {

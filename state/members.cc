@@ -10,10 +10,6 @@
 namespace vigie {
 namespace {
 
-void add_to(Measures& sum, const Measures& more) {
-  for (std::size_t i = 0; i < kMeasures; ++i) sum[i] += more[i];
-}
-
 Result<std::int64_t> mentions_in(const CounterReader& counters, const SeriesView& series,
                                  Hour first, Hour last) {
   const auto buckets = counters.series(series, Granularity::Hour, first, last);

@@ -40,6 +40,9 @@ Response answer_backtest(const Service& service, const Principal& who, const Req
 Result<void> write_item(JsonWriter& json, const Service& service, const Principal& who,
                         const QueueItem& item);
 
+// What is wrong with the network and id of an author in a path, if anything.
+std::optional<Response> author_problem(std::string_view network, std::string_view id);
+
 // Whether a Content-Type says JSON, one value or one a line: a form that a web page of another
 // origin cannot send without asking first.
 bool is_json_type(std::string_view header);

@@ -9,12 +9,17 @@ constexpr std::size_t kMaxAuthorId = 512;
 
 }  // namespace
 
+std::optional<Response> author_problem(std::string_view network, std::string_view id) {
+  if (!is_network_name(network)) return problem(400, "network: expected a name such as bluesky");
+  if (id.size() > kMaxAuthorId) return problem(400, "id: longer than 512 bytes");
+  return std::nullopt;
+}
+
 Response answer_erase_author(const Service& service, const Principal&, const Request& request) {
   if (!service.parts.erase_author) return problem(503, "this node erases nobody");
   const std::string& network = request.captures[0];
   const std::string& author = request.captures[1];
-  if (!is_network_name(network)) return problem(400, "network: expected a name such as bluesky");
-  if (author.size() > kMaxAuthorId) return problem(400, "id: longer than 512 bytes");
+  if (auto wrong = author_problem(network, author)) return std::move(*wrong);
   const Result<std::string> id = service.parts.erase_author(network, author);
   if (!id) return problem(id.error());
   Response response;

@@ -18,7 +18,6 @@ constexpr std::size_t kDefaultWeeks = 4;
 constexpr std::size_t kMostWeeks = 4;
 constexpr std::int64_t kFourWeeks = 28 * kDaySeconds;
 constexpr std::int64_t kLongest = kHoursKept.count() * kHourSeconds;
-constexpr std::size_t kMaxAuthorId = 512;
 
 std::vector<std::string> themes_of(const RuleSet& rules) {
   std::vector<std::string> themes;
@@ -83,8 +82,7 @@ Response answer_author(const Service& service, const Principal&, const Request& 
   if (!rules) return problem(503, "no rules yet");
   const std::string& network = request.captures[0];
   const std::string& id = request.captures[1];
-  if (!is_network_name(network)) return problem(400, "network: expected a name such as bluesky");
-  if (id.size() > kMaxAuthorId) return problem(400, "id: longer than 512 bytes");
+  if (auto wrong = author_problem(network, id)) return std::move(*wrong);
   const auto window = hours_param(service, request, kLongest, kHoursKept);
   if (!window) return problem(window.error());
   const AuthorKey author = service.parts.author_key(network, id);

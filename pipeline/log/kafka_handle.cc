@@ -192,6 +192,10 @@ KafkaOffsets kafka_offsets(const std::string& topic,
   return list;
 }
 
+int kafka_wait(std::chrono::milliseconds wait) {
+  return static_cast<int>(std::max(wait, std::chrono::milliseconds{0}).count());
+}
+
 std::string printable_key(std::string_view key) {
   constexpr std::size_t kShown = 80;
   std::string out;

@@ -62,6 +62,9 @@ int kafka_produce(rd_kafka_t* producer, const char* topic, const Record& record,
 KafkaOffsets kafka_offsets(const std::string& topic,
                            const std::vector<std::pair<Partition, Offset>>& next);
 
+// A wait as librdkafka takes it: milliseconds, none when it is over.
+int kafka_wait(std::chrono::milliseconds wait);
+
 // A key as it may stand in a message: printable and short.
 std::string printable_key(std::string_view key);
 

@@ -21,10 +21,6 @@ constexpr milliseconds kShortestQuestion{200};
 // Finding the way back into a partition's range holds up a poll no longer than this.
 constexpr milliseconds kRangeQuestion{1'000};
 
-int clamp_wait(milliseconds wait) {
-  return static_cast<int>(std::max(wait, milliseconds{0}).count());
-}
-
 std::optional<Offset> parse_offset(std::string_view value) {
   ByteReader in(value);
   const bool known_format = in.fixed<std::uint8_t>() == 1;
@@ -86,7 +82,7 @@ Result<std::map<Partition, Offset>> KafkaReader::group_offsets(milliseconds wait
   std::vector<std::pair<Partition, Offset>> asked;
   for (const Partition partition : *dealt_) asked.emplace_back(partition, RD_KAFKA_OFFSET_INVALID);
   const KafkaOffsets list = kafka_offsets(topic_, asked);
-  const auto error = rd_kafka_committed(handle_.get(), list.get(), clamp_wait(wait));
+  const auto error = rd_kafka_committed(handle_.get(), list.get(), kafka_wait(wait));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::unexpected(kafka_error(
         fmt::format("offsets of group {}{}", options_.topic_prefix, read_.group), error));
@@ -107,7 +103,7 @@ Result<KafkaReader::Place> KafkaReader::start_of(Partition partition,
   Offset oldest = 0;
   Offset end = 0;
   const auto error = rd_kafka_query_watermark_offsets(
-      handle_.get(), topic_.c_str(), number(partition), &oldest, &end, clamp_wait(wait));
+      handle_.get(), topic_.c_str(), number(partition), &oldest, &end, kafka_wait(wait));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return std::unexpected(kafka_error(place_name(partition), error));
   }
@@ -152,6 +148,7 @@ Result<void> KafkaReader::assign() {
   std::vector<std::pair<Partition, Offset>> starts;
   starts.reserve(places_.size());
   for (const auto& [partition, place] : places_) starts.emplace_back(partition, place.next);
+  begin_merge();
   const KafkaOffsets list = kafka_offsets(topic_, starts);
   if (const auto error = rd_kafka_assign(handle_.get(), list.get())) {
     return std::unexpected(kafka_error(fmt::format("assign {}", topic_), error));
@@ -168,9 +165,11 @@ Result<void> KafkaReader::out_of_range(Partition partition) {
     return std::unexpected(place.error());
   }
   places_[partition] = *place;
+  // What waits comes again.
+  if (read_.changelog) merge_.drop(partition);
   const KafkaOffsets list = kafka_offsets(topic_, {{partition, place->next}});
   rd_kafka_error_t* error =
-      rd_kafka_seek_partitions(handle_.get(), list.get(), clamp_wait(kRangeQuestion));
+      rd_kafka_seek_partitions(handle_.get(), list.get(), kafka_wait(kRangeQuestion));
   if (error == nullptr) return {};
   Error out = kafka_error(place_name(partition), rd_kafka_error_code(error));
   rd_kafka_error_destroy(error);
@@ -188,7 +187,7 @@ Result<std::map<Partition, Offset>> KafkaReader::ends() {
     Offset oldest = 0;
     const auto error =
         rd_kafka_query_watermark_offsets(ends_.get(), topic_.c_str(), number(partition), &oldest,
-                                         &out[partition], clamp_wait(options_.request_timeout));
+                                         &out[partition], kafka_wait(options_.request_timeout));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return std::unexpected(kafka_error(fmt::format("end of {}", place_name(partition)), error));
     }

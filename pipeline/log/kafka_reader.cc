@@ -23,10 +23,10 @@ using SteadyClock = std::chrono::steady_clock;
 // One poll stays below this, so that records of the largest size do not add up to gigabytes.
 constexpr std::size_t kMaxBatchBytes = std::size_t{16} << 20;
 constexpr milliseconds kCloseWait{5'000};
-
-int clamp_wait(milliseconds wait) {
-  return static_cast<int>(std::max(wait, milliseconds{0}).count());
-}
+// A partition whose broker says nothing for so long no longer holds the others back.
+constexpr milliseconds kPatience{1'000};
+// Nor does one while so much of others is in memory.
+constexpr std::size_t kMostMergedBytes = std::size_t{32} << 20;
 
 void rebalance_cb(rd_kafka_t* /*handle*/, rd_kafka_resp_err_t event,
                   rd_kafka_topic_partition_list_t* partitions, void* opaque) {
@@ -79,7 +79,7 @@ Result<void> KafkaReader::bind_store() {
   const auto producer = producer_.handle();
   char* id = producer == nullptr
                  ? nullptr
-                 : rd_kafka_clusterid(producer.get(), clamp_wait(options_.request_timeout));
+                 : rd_kafka_clusterid(producer.get(), kafka_wait(options_.request_timeout));
   if (id == nullptr) return fail(Code::Unavailable, "kafka: the broker does not tell its cluster");
   std::string log = "\x01";
   log.append(id).append(1, '\0').append(options_.topic_prefix);
@@ -145,6 +145,7 @@ void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t*
   rebalanced_ = true;
   rd_kafka_yield(handle_.get());
   places_.clear();
+  merge_.clear();
   told_.clear();
   dealt_.reset();
   once_ = {};
@@ -183,10 +184,11 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
     if (dealt_) return std::span<const LogRecord>();
   }
   while (messages_.size() < max && bytes_ < kMaxBatchBytes) {
+    if (read_.changelog && add_in_order()) continue;
     // Waits only for the first record: what is at hand goes out at once.
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now());
     Message message(
-        rd_kafka_consumer_poll(handle_.get(), messages_.empty() ? clamp_wait(left) : 0));
+        rd_kafka_consumer_poll(handle_.get(), messages_.empty() ? kafka_wait(left) : 0));
     if (rebalanced_) {
       messages_.clear();
       records_.clear();
@@ -210,25 +212,64 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
     Offset& next = places_[record.partition].next;
     next = std::max(next, record.offset + 1);
   }
+  for (auto& [partition, place] : places_) {
+    if (!read_.changelog || merge_.ended(partition))
+      place.next = std::max(place.next, place.behind);
+  }
   return std::span<const LogRecord>(records_);
 }
 
-// Adds a message to the batch, or does what its error asks for.
+// Adds what is due next of all partitions; false when there is nothing, or a partition is to be
+// heard first.
+bool KafkaReader::add_in_order() {
+  const auto now = SteadyClock::now();
+  const bool anyway =
+      merge_.bytes() > kMostMergedBytes || (held_since_ && now - *held_since_ > kPatience);
+  if (auto message = merge_.pop(anyway)) {
+    held_since_.reset();
+    add(std::move(*message));
+    return true;
+  }
+  if (merge_.bytes() == 0) {
+    held_since_.reset();
+  } else if (!held_since_) {
+    held_since_ = now;
+  }
+  return false;
+}
+
+void KafkaReader::begin_merge() {
+  merge_.clear();
+  held_since_.reset();
+  for (const auto& [partition, place] : places_) merge_.expect(partition);
+}
+
+void KafkaReader::add(Message message) {
+  const auto text = [](const void* bytes, std::size_t size) {
+    return std::string_view(static_cast<const char*>(bytes), size);
+  };
+  LogRecord record{Partition{message->partition}, message->offset, {}, std::nullopt};
+  if (message->key != nullptr) record.key = text(message->key, message->key_len);
+  if (message->payload != nullptr) record.value = text(message->payload, message->len);
+  bytes_ += message->len + message->key_len;
+  records_.push_back(record);
+  messages_.push_back(std::move(message));
+}
+
+// Adds a message to the batch, or to what waits for its turn, or does what its error asks for.
 Result<void> KafkaReader::take(Message message) {
   const Partition partition{message->partition};
   const auto place = places_.find(partition);
   switch (message->err) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: {
       if (place == places_.end()) return {};
-      const auto text = [](const void* bytes, std::size_t size) {
-        return std::string_view(static_cast<const char*>(bytes), size);
-      };
-      LogRecord record{partition, message->offset, {}, std::nullopt};
-      if (message->key != nullptr) record.key = text(message->key, message->key_len);
-      if (message->payload != nullptr) record.value = text(message->payload, message->len);
-      bytes_ += message->len + message->key_len;
-      records_.push_back(record);
-      messages_.push_back(std::move(message));
+      if (!read_.changelog) {
+        add(std::move(message));
+        return {};
+      }
+      const std::int64_t written = rd_kafka_message_timestamp(message.get(), nullptr);
+      const std::size_t bytes = message->len + message->key_len;
+      merge_.push(partition, written, bytes, std::move(message));
       return {};
     }
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
@@ -236,7 +277,8 @@ Result<void> KafkaReader::take(Message message) {
       // marks the end of transactions.
       if (place != places_.end()) {
         place->second.end = std::max(place->second.end, message->offset);
-        place->second.next = std::max(place->second.next, message->offset);
+        place->second.behind = message->offset;
+        if (read_.changelog) merge_.end(partition);
       }
       return {};
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
@@ -314,7 +356,7 @@ void KafkaReader::tell_group_and_wait() {
   const auto error = rd_kafka_commit_queue(handle_.get(), kafka_offsets(topic_, next).get(),
                                            answers, nullptr, nullptr);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    rd_kafka_event_t* answer = rd_kafka_queue_poll(answers, clamp_wait(kCloseWait));
+    rd_kafka_event_t* answer = rd_kafka_queue_poll(answers, kafka_wait(kCloseWait));
     if (answer != nullptr) rd_kafka_event_destroy(answer);
   }
   rd_kafka_queue_destroy(answers);

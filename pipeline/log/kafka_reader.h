@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "pipeline/log/kafka_producer.h"
 #include "pipeline/log/kafka_restore.h"
 #include "pipeline/log/kafka_transactor.h"
+#include "pipeline/log/merge.h"
 
 typedef struct rd_kafka_message_s rd_kafka_message_t;  // NOLINT(readability-identifier-naming)
 
@@ -21,6 +23,9 @@ namespace vigie {
 //
 // A poll in which partitions were dealt anew returns nothing and forgets what was polled and not
 // committed; each partition then goes on from its committed offset.
+//
+// With a changelog, records of different partitions come in the order of their record time, as far
+// as brokers answer: what waits for the state of another mention depends on how far stream time is.
 class KafkaReader : public LogReader {
  public:
   struct Source {
@@ -52,8 +57,9 @@ class KafkaReader : public LogReader {
     Offset next = 0;
     Offset end = 0;
     Offset committed = 0;  // with a changelog
+    Offset behind = 0;     // past the last record and what marks the end of transactions
   };
-  static Place place_at(Offset next, Offset end) { return {next, end, next}; }
+  static Place place_at(Offset next, Offset end) { return {next, end, next, 0}; }
   // Of a reader with a changelog, since its partitions were dealt.
   struct Once {
     std::optional<std::map<Partition, Offset>> in_group;
@@ -87,6 +93,9 @@ class KafkaReader : public LogReader {
                          std::chrono::milliseconds wait);
   Result<void> assign();
   Result<void> take(Message message);
+  void add(Message message);
+  bool add_in_order();
+  void begin_merge();
   Result<void> out_of_range(Partition partition);
   std::string offset_key(Partition partition) const;
   std::string place_name(Partition partition) const;
@@ -112,6 +121,8 @@ class KafkaReader : public LogReader {
   bool rebalanced_ = false;           // in this poll
   std::map<Partition, Offset> told_;  // to the group, without waiting for its answer
   std::optional<Error> broken_;
+  Merge<Message> merge_;  // of a reader with a changelog: what was fetched and is not yet due
+  std::optional<std::chrono::steady_clock::time_point> held_since_;  // one of its partitions lags
   std::vector<Message> messages_;  // keep what the last poll returned
   std::vector<LogRecord> records_;
   std::size_t bytes_ = 0;

@@ -62,6 +62,38 @@ def check_topics(vigie, directory, bootstrap):
     print("ok   topics are planned and applied", flush=True)
 
 
+def check_counts(vigie, directory, broker, made, acts, expected, items, first=None):
+    """The service counts and queues what it reads; with `first`, it runs with those roles until all is
+    in the log."""
+    name = os.path.basename(directory)
+    service = Service(vigie, directory, [
+        {"name": "file", "kind": "replay", "path": made, "time": "input"}],
+        {"kind": "kafka", "kafka": {"bootstrap": broker.bootstrap, "partitions": PARTITIONS,
+                                    "topic_prefix": name + "."}})
+    service.start(roles=first)
+    wait_until("the end of the input",
+               lambda: service.metric("vigie_ingest_mentions_total") == acts, 120)
+    if first:
+        service.stop()
+        service.start()
+    wait_until("the worker",
+               lambda: service.metric("vigie_worker_mentions_total") == acts, 120)
+    # The view follows the workers' commits; it is done once it serves what they wrote.
+    end = time.monotonic() + 60
+    while service.items() != items and time.monotonic() < end:
+        time.sleep(0.5)
+    equal(f"queues of {acts} acts over {PARTITIONS} partitions, {name}", service.items(), items)
+
+    def same_totals():
+        total = json.loads(service.get("/api/v1/counters?dimension=all&measure=mentions"
+                                       "&window=7d&step=1h"))["total"]
+        return total == sum(value for (dimension, _, measure, _), value in expected.items()
+                            if dimension == "all" and measure == "mentions")
+    wait_until("the counters", same_totals, 60)
+    service.stop()
+    equal(f"counters, {name}", service.dump(), expected)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
@@ -85,28 +117,11 @@ def main():
         with open(made, "rb") as lines:
             acts = sum(1 for _ in lines)
 
-        service = Service(options.vigie, directory, [
-            {"name": "file", "kind": "replay", "path": made, "time": "input"}],
-            {"kind": "kafka", "kafka": {"bootstrap": broker.bootstrap, "partitions": PARTITIONS}})
-        service.start()
-        wait_until("the end of the input",
-                   lambda: service.metric("vigie_ingest_mentions_total") == acts, 120)
-        wait_until("the worker",
-                   lambda: service.metric("vigie_worker_mentions_total") == acts, 120)
-        # The view follows the workers' commits; it is done once it serves what they wrote.
-        end = time.monotonic() + 60
-        while service.items() != items and time.monotonic() < end:
-            time.sleep(0.5)
-        equal(f"queues of {acts} acts over {PARTITIONS} partitions", service.items(), items)
-
-        def same_totals():
-            total = json.loads(service.get("/api/v1/counters?dimension=all&measure=mentions"
-                                           "&window=7d&step=1h"))["total"]
-            return total == sum(value for (dimension, _, measure, _), value in expected.items()
-                                if dimension == "all" and measure == "mentions")
-        wait_until("the counters", same_totals, 60)
-        service.stop()
-        equal("counters", service.dump(), expected)
+        check_counts(options.vigie, os.path.join(directory, "live"), broker, made, acts, expected,
+                     items)
+        # Workers that come late find a backlog of two days.
+        check_counts(options.vigie, os.path.join(directory, "backlog"), broker, made, acts, expected,
+                     items, first="ingest,view")
 
 
 main()

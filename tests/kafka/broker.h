@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace vigie {
@@ -29,5 +30,8 @@ class KafkaBroker {
   int input_ = -1;
   int output_ = -1;
 };
+
+// As retention does, on the shared broker: the partition begins at `offset`.
+void delete_records_before(const std::string& topic, int partition, std::int64_t offset);
 
 }  // namespace vigie

@@ -61,22 +61,6 @@ void make_topic(const std::string& name, int partitions,
   rd_kafka_NewTopic_destroy(topic);
 }
 
-void delete_records_before(const std::string& topic, int partition, Offset offset) {
-  const Client client(RD_KAFKA_PRODUCER, {});
-  rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
-  rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = offset;
-  rd_kafka_DeleteRecords_t* request = rd_kafka_DeleteRecords_new(list);
-  rd_kafka_queue_t* queue = rd_kafka_queue_new(client.handle);
-  rd_kafka_DeleteRecords(client.handle, &request, 1, nullptr, queue);
-  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 10'000);
-  ASSERT_NE(event, nullptr);
-  EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR);
-  rd_kafka_event_destroy(event);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_DeleteRecords_destroy(request);
-  rd_kafka_topic_partition_list_destroy(list);
-}
-
 TEST(KafkaTopics, AreMadeOnceAndThenFit) {
   const KafkaOptions options = fresh_kafka_options();
   ASSERT_TRUE(KafkaLog::open(options));

@@ -1,0 +1,232 @@
+// What a reader with a changelog does over a real broker: one transaction, and state that is read
+// back from it.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "pipeline/log/kafka_commit.h"
+#include "tests/contract/log_world.h"
+#include "tests/kafka/broker.h"
+
+namespace vigie {
+namespace {
+
+LogWorld::Open opening(const KafkaOptions& options) {
+  return [options](Store&) { return KafkaLog::open(options); };
+}
+
+// A row is what the newest record of its key says.
+std::string row_key(Partition partition, std::string_view key) {
+  return fmt::format("\x01{:04}{}", number(partition), key);
+}
+
+std::shared_ptr<const Changelog> rows_of_counters() {
+  auto changelog = std::make_shared<Changelog>();
+  changelog->topics = {Topic::Ledger, Topic::Counters};
+  changelog->fold = [](Topic /*topic*/, Partition partition, std::string_view key,
+                       std::optional<std::string_view> value, StoreBatch& batch) -> Result<void> {
+    if (value) {
+      batch.put(Space::Counters, row_key(partition, key), *value);
+    } else {
+      batch.erase(Space::Counters, row_key(partition, key));
+    }
+    return {};
+  };
+  changelog->wipe = [](Partition partition, const Store&, StoreBatch& batch) -> Result<void> {
+    const std::string begin = row_key(partition, "");
+    batch.erase_range(Space::Counters, begin, prefix_end(begin));
+    return {};
+  };
+  return changelog;
+}
+
+std::unique_ptr<LogReader> worker(LogWorld& world) {
+  return reader_of(world, Topic::Mentions,
+                   {.group = "workers", .shared = true, .changelog = rows_of_counters()});
+}
+
+// Counts what came by key, as one commit.
+Result<void> count(LogReader& reader, LogWorld& world, const std::vector<Seen>& seen) {
+  Effects effects;
+  std::map<std::pair<Partition, std::string>, int> counts;
+  std::map<Partition, Offset> next;
+  for (const Seen& s : seen) {
+    const Partition partition{s.partition};
+    auto [count, is_new] = counts.try_emplace({partition, s.key}, 0);
+    if (is_new) {
+      auto row = world.store().get(Space::Counters, row_key(partition, s.key));
+      if (row && *row) count->second = std::stoi(**row);
+    }
+    ++count->second;
+    next[partition] = s.offset + 1;
+  }
+  for (const auto& [at, value] : counts) {
+    const std::string text = fmt::to_string(value);
+    effects.outputs.push_back({Topic::Ledger, at.first, at.second, text});
+    effects.state.put(Space::Counters, row_key(at.first, at.second), text);
+  }
+  for (const auto& [partition, offset] : next) {
+    effects.next.emplace_back(partition, offset);
+    effects.marks.push_back({partition, {}, "rules", {}});
+  }
+  return reader.commit(std::move(effects));
+}
+
+std::map<std::string, std::string> rows(LogWorld& world) {
+  std::map<std::string, std::string> out;
+  EXPECT_TRUE(world.store().scan(Space::Counters, "\x01", "\x02", [&](auto key, auto value) {
+    out.emplace(key.substr(1), value);
+    return true;
+  }));
+  return out;
+}
+
+bool is_ready(LogReader& reader) {
+  return poll_until(reader, [&] { return reader.partitions().size() == 3; });
+}
+
+// The error of a reader that cannot make sense of its state.
+Error failure_of(LogReader& reader) {
+  Error error;
+  for (int i = 0; i < 600; ++i) {
+    auto polled = reader.poll(1000, std::chrono::milliseconds{50});
+    if (polled || polled.error().code == Code::Unavailable) continue;
+    return polled.error();
+  }
+  ADD_FAILURE() << "the reader went on";
+  return error;
+}
+
+// Three partitions with counts of a first worker, which is gone.
+std::map<std::string, std::string> counted(LogWorld& world) {
+  for (int i = 0; i < 12; ++i) {
+    append(world.log(), {record(Topic::Mentions, i % 3, i < 6 ? "a" : "b", "v")});
+  }
+  auto reader = worker(world);
+  const auto seen = read_records(*reader, 12);
+  EXPECT_EQ(seen.size(), 12U);
+  auto committed = count(*reader, world, seen);
+  EXPECT_TRUE(committed) << committed.error().message;
+  return rows(world);
+}
+
+TEST(KafkaOnce, AnEmptyStoreIsReadFromTheChangelog) {
+  const KafkaOptions options = fresh_kafka_options();
+  LogWorld one(opening(options));
+  LogWorld two(opening(options));
+  const auto expected = counted(one);
+  ASSERT_EQ(expected.size(), 6U);
+  append(two.log(), {record(Topic::Mentions, 0, "a", "v")});
+
+  auto reader = worker(two);
+  const auto seen = read_records(*reader, 1);
+
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].offset, 4) << "it goes on where the first one stopped";
+  EXPECT_EQ(rows(two), expected);
+  ASSERT_TRUE(count(*reader, two, seen));
+  EXPECT_EQ(rows(two)["0000a"], "3");
+}
+
+TEST(KafkaOnce, RowsThatNoChangelogSaysAreGoneOnceAPartitionComes) {
+  const KafkaOptions options = fresh_kafka_options();
+  LogWorld one(opening(options));
+  LogWorld two(opening(options));
+  const auto expected = counted(one);
+  StoreBatch batch;
+  batch.put(Space::Counters, row_key(Partition{1}, "foreign"), "7");
+  ASSERT_TRUE(two.store().write(batch, Durability::Buffered));
+
+  auto reader = worker(two);
+
+  ASSERT_TRUE(is_ready(*reader));
+  EXPECT_EQ(rows(two), expected);
+}
+
+TEST(KafkaOnce, HalfATransactionIsCorrupt) {
+  const KafkaOptions options = fresh_kafka_options();
+  LogWorld one(opening(options));
+  LogWorld two(opening(options));
+  counted(one);
+  append(one.log(), {record(Topic::Ledger, 2, "a", "99")});
+
+  auto reader = worker(two);
+
+  const Error error = failure_of(*reader);
+  EXPECT_EQ(error.code, Code::Corrupt);
+  EXPECT_NE(error.message.find("partition 2: 1 records of its ledger follow the last commit"),
+            std::string::npos)
+      << error.message;
+}
+
+TEST(KafkaOnce, ACommitThatDoesNotFitItsRecordsIsCorrupt) {
+  const KafkaOptions options = fresh_kafka_options();
+  LogWorld one(opening(options));
+  LogWorld two(opening(options));
+  counted(one);
+  KafkaCommit commit;
+  commit.next = 4;
+  commit.sequence = 2;
+  commit.records = 1;
+  commit.checksum = 1;
+  append(one.log(), {record(Topic::Ledger, 1, "a", "99"),
+                     record(Topic::Ledger, 1, std::string(kCommitKey), encode(commit))});
+
+  auto reader = worker(two);
+
+  const Error error = failure_of(*reader);
+  EXPECT_EQ(error.code, Code::Corrupt);
+  EXPECT_NE(error.message.find("partition 1: commit 2 does not fit the records before it"),
+            std::string::npos)
+      << error.message;
+}
+
+TEST(KafkaOnce, MentionsThatRetentionTookStopItUnlessThatIsAccepted) {
+  KafkaOptions options = fresh_kafka_options();
+  LogWorld one(opening(options));
+  counted(one);
+  for (int i = 0; i < 5; ++i) append(one.log(), {record(Topic::Mentions, 0, "c", "v")});
+  delete_records_before(options.topic_prefix + "mentions", 0, 6);
+  LogWorld two(opening(options));
+  {
+    auto reader = worker(two);
+    const Error error = failure_of(*reader);
+    EXPECT_EQ(error.code, Code::Corrupt);
+    EXPECT_NE(error.message.find("4 to 6 were deleted by retention"), std::string::npos)
+        << error.message;
+    EXPECT_NE(error.message.find("--accept-gap"), std::string::npos) << error.message;
+  }
+  options.accept_gap = true;
+  LogWorld three(opening(options));
+
+  auto reader = worker(three);
+
+  const auto seen = read_records(*reader, 3);
+  ASSERT_EQ(seen.size(), 3U);
+  EXPECT_EQ(seen[0].offset, 6);
+}
+
+// A worker that is behind meets the mentions as they came in, whichever partitions they lie in.
+TEST(KafkaOnce, ABacklogIsReadInTheOrderInWhichItWasWritten) {
+  LogWorld world(opening(fresh_kafka_options()));
+  constexpr int kRecords = 300;
+  for (int i = 0; i < kRecords; ++i) {
+    // Uneven: one partition is short, so that it would be done long before the others.
+    const int partition = i % 10 == 0 ? 0 : 1 + i % 2;
+    append(world.log(), {record(Topic::Mentions, partition, fmt::to_string(i), "v")});
+  }
+
+  auto reader = worker(world);
+  const auto seen = read_records(*reader, kRecords);
+
+  ASSERT_EQ(seen.size(), static_cast<std::size_t>(kRecords));
+  int apart = 0;
+  for (int i = 0; i < kRecords; ++i) {
+    // Records of one millisecond go by their partition.
+    apart = std::max(apart, std::abs(std::stoi(seen[static_cast<std::size_t>(i)].key) - i));
+  }
+  EXPECT_LE(apart, 3);
+}
+
+}  // namespace
+}  // namespace vigie

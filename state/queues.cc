@@ -310,6 +310,13 @@ std::optional<QueueItem> Queues::item(std::string_view id) const {
   return copy_of(found->second, SIZE_MAX);
 }
 
+bool Queues::took(std::string_view id, std::string_view action) const {
+  const std::shared_lock lock(impl_->mutex);
+  const auto found = impl_->conversations.find(std::string(id));
+  return found != impl_->conversations.end() &&
+         std::ranges::find(found->second.ids, action) != found->second.ids.end();
+}
+
 std::string Queues::queue_of(std::string_view id) const {
   const std::shared_lock lock(impl_->mutex);
   const auto found = impl_->conversations.find(std::string(id));

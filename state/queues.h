@@ -149,6 +149,8 @@ class Queues {
                     std::size_t max_messages = SIZE_MAX) const;
 
   std::optional<QueueItem> item(std::string_view id) const;
+  // Whether an action with this id took effect on the item, and is among its last.
+  bool took(std::string_view id, std::string_view action) const;
   // The queue an item is in; empty when there is no such item, or it has never been in one.
   std::string queue_of(std::string_view id) const;
 

@@ -151,6 +151,10 @@ Response act(const Service& service, const Principal& who, ConversationRecord re
   const std::optional<QueueItem> item = service.parts.queues.item(record.conversation);
   if (!item) return problem(404, "no such item");
   if (!may_act(who, item->queue)) {
+    // The request may be the repetition of the one that handed the item over.
+    if (service.parts.queues.took(record.conversation, record.action.id)) {
+      return item_now(service, who, record.conversation);
+    }
     return unauthorized(403, fmt::format("the item is in the {} queue: the token's roles do not "
                                          "allow to act there",
                                          item->queue));

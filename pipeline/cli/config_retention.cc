@@ -49,7 +49,10 @@ TextRetention read_retention(const ConfigSection& top, const LogConfig& log) {
     for (const auto& [network, kept] : out.by_network) shortest = std::min(shortest, kept);
   }
   if (log.retention > shortest) {
-    const Mark mark = node != nullptr ? node->mark : top.mark();
+    const YamlNode* in_log = top.find("log");
+    if (in_log != nullptr) in_log = in_log->find("retention");
+    const YamlNode* named = node != nullptr ? node : in_log;
+    const Mark mark = named != nullptr ? named->mark : top.mark();
     source.refuse(
         mark, "retention",
         fmt::format("a text would be kept longer by log.retention: {} h there, {} h here",

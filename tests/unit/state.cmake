@@ -6,3 +6,5 @@ vigie_test(state
     unit/state/item_actions_test.cc unit/state/item_clocks_test.cc unit/state/item_snapshots_test.cc
     unit/state/queues_rebuild_test.cc unit/state/queues_test.cc unit/state/response_report_test.cc unit/state/work_hours_test.cc
   DEPS vigie::state GTest::gmock)
+
+vigie_fuzz(conversation_record DEPS vigie::state)

@@ -148,6 +148,19 @@ TEST_F(Actions, KeyIsKnownAfterARestartOfTheServer) {
   EXPECT_EQ(queues_->item("x/1")->notes.size(), 1U);
 }
 
+TEST_F(Actions, HandoffThatIsRepeatedAfterARestartIsAnsweredAsDone) {
+  options_.tokens = {token("ana", "alpha", Role::Social)};
+  fold("x/1", "x/1", "social");
+  start();
+  const std::string headers = bearer("alpha") + key("k1");
+  EXPECT_EQ(act("handoff", R"({"note":"a"})", headers).status, 200);
+  server_.reset();
+  start();
+  EXPECT_EQ(act("handoff", R"({"note":"a"})", headers).status, 200);
+  EXPECT_EQ(queues_->item("x/1")->notes.size(), 1U);
+  EXPECT_EQ(act("handoff", R"({"note":"a"})", bearer("alpha") + key("k2")).status, 403);
+}
+
 TEST_F(Actions, WhatIsNotFoldedInTimeIsAnswered202WithItsOffsetAndAskedAgain) {
   fold("x/1", "x/1", "social");
   auto folding = act_;

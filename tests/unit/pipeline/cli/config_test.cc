@@ -379,6 +379,9 @@ TEST(ConfigRetention, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(error_of(parse_rest("log: {retention: 200h}\nretention: {x: 7d}\n")),
             "etc/vigie.yaml:3:12: retention: a text would be kept longer by log.retention: 200 h "
             "there, 168 h here");
+  EXPECT_EQ(error_of(parse_rest("log: {retention: 1000h}\n")),
+            "etc/vigie.yaml:2:18: retention: a text would be kept longer by log.retention: 1000 h "
+            "there, 720 h here");
 }
 
 }  // namespace

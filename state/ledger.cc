@@ -34,6 +34,7 @@ void each_flag(Record& record, Visit visit) {
   visit(record.author_new);
   visit(record.by_ambassador);
   visit(record.of_members);
+  visit(record.once_kept);
 }
 
 // The texts of a record, in stored order.

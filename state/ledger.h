@@ -51,11 +51,12 @@ struct LedgerRecord {
   bool hidden = false;
   bool hidden_author = false;
   bool question = false;
-  bool own = false;    // written by a brand account
-  bool reply = false;  // by a brand account or an ambassador, with a conversation
-  bool author_new = false;
+  bool own = false;         // written by a brand account
+  bool reply = false;       // by a brand account or an ambassador, with a conversation
+  bool author_new = false;  // decided when it was first kept
   bool by_ambassador = false;
   bool of_members = false;  // counts in the dimensions of members; records from before them do not
+  bool once_kept = false;   // `kept` now or before an edit; records from before this do not say
 
   std::int64_t version = 0;
   std::uint64_t content = 0;
@@ -88,6 +89,7 @@ struct LedgerRecord {
   std::array<std::optional<std::int64_t>, kEngagementCounts> snapshot;
   std::vector<JournalEntry> journal;  // by minute, at most one a minute
 
+  bool was_kept() const { return kept || once_kept; }
   bool visible() const { return state == State::Live && !hidden && !hidden_author; }
   bool queued() const { return queue == "social" || queue == "community"; }
   friend bool operator==(const LedgerRecord&, const LedgerRecord&) = default;
@@ -142,6 +144,8 @@ class Ledger {
   void put(const std::string& key, LedgerRecord record);
   void put_unmatched(const std::string& key, const UnmatchedRow& row);
   void erase_unmatched(const std::string& key);
+  // Forgets the record of a message.
+  void erase(const std::string& key);
   // Forgets all that is known of a message and leaves a tombstone that does not name it.
   void put_erased(const std::string& key, Minute expires);
 

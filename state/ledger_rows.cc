@@ -212,6 +212,12 @@ void Ledger::erase_unmatched(const std::string& key) {
   rows.unmatched_changed = true;
 }
 
+void Ledger::erase(const std::string& key) {
+  Impl::Rows& rows = impl_->change(key);
+  rows.record.reset();
+  rows.record_changed = true;
+}
+
 void Ledger::put_erased(const std::string& key, Minute expires) {
   assert(impl_->keys != nullptr);
   Impl::Rows& rows = impl_->change(key);

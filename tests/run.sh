@@ -29,6 +29,8 @@ if [ "$mode" = long ]; then
   fuzz_seconds=300
   # How often the crash tests kill the service.
   export VIGIE_ROUNDS=50
+  # How many streams of what can happen to a message are counted again.
+  export VIGIE_STREAMS=3000
   # With how many seeds generated rules are compared with the naive matcher.
   export VIGIE_SEEDS=8
 fi

@@ -81,7 +81,7 @@ Result<void> Apply::record(const Mention& mention, const RuleSet& rules, Matcher
       return create_or_update(mention, key, seen_at, rules, matcher);
     case Op::Engagement: {
       const LedgerRecord* old = ledger_.find(key, expiry());
-      if (old == nullptr || old->state != LedgerRecord::State::Live || !old->kept) {
+      if (old == nullptr || old->state != LedgerRecord::State::Live) {
         ++counts_.ignored;
         return {};
       }
@@ -148,7 +148,7 @@ Result<void> Apply::judge(const Mention& mention, const std::string& key, Time s
   };
   Matcher::Options options;
   options.is_new_author = [&](const Mention&) {
-    if (live && old->kept) return old->author_new;
+    if (live && old->was_kept()) return old->author_new;
     auto fresh = authors_.is_new(author_key());
     if (!fresh) broken = fresh.error();
     return fresh && *fresh;
@@ -216,13 +216,17 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
     record.snapshot = old->snapshot;
     record.journal = old->journal;
     record.author_new = old->author_new;
+  } else if (row != nullptr) {
+    // Of the last days, so never late, whatever the edit says of when it was written.
+    record.event_minute = row->event_minute;
   } else {
     const Time event = event_time(mention, seen_at);
-    record.event_minute = row != nullptr ? row->event_minute : minute_of(event);
+    record.event_minute = minute_of(event);
     record.late = event < seen_at - kHoursKept;
   }
   record.kept = is_kept(mention, verdict);
-  const bool was_kept = live && old->kept;
+  const bool was_kept = live && old->was_kept();
+  record.once_kept = record.kept || was_kept;
   if (record.kept && !(was_kept && old->author == author)) {
     auto fresh = authors_.is_new(author);
     if (!fresh) return std::unexpected(std::move(fresh.error()));
@@ -282,7 +286,7 @@ Result<LedgerRecord> Apply::judged_record(const Mention& mention, Time seen_at,
   record.rules = rules.version();
   record.author = author;
   counts_.uncounted += limit_counted(record);
-  if (record.kept) take_snapshot(record, mention.engagement, seen_at, expiry());
+  take_snapshot(record, mention.engagement, seen_at, expiry());
   return record;
 }
 
@@ -298,15 +302,24 @@ void Apply::replace(const std::string& key, const LedgerRecord* old, LedgerRecor
 
 void Apply::take_engagement(const Mention& mention, const std::string& key, Time seen_at,
                             const LedgerRecord& old) {
-  if (!old.kept) return;
   LedgerRecord record = old;
   if (!take_snapshot(record, mention.engagement, seen_at, expiry())) return;
-  record.expires = std::max(record.expires, expires_after(stream_time_, kLedgerKept));
-  authors_.move_message(partition_, old.author, key, old.expires, record.expires);
+  keep_on(key, record);
   // `old` is no longer valid after the replacement.
   // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
   const LedgerRecord before = old;
   replace(key, &before, std::move(record));
+}
+
+// For the time after this booking.
+void Apply::keep_on(const std::string& key, LedgerRecord& record) {
+  if (record.state != LedgerRecord::State::Live) return;
+  const Minute before = record.expires;
+  record.expires = std::max(before, expires_after(stream_time_, kLedgerKept));
+  // A row that was hidden before it matched knows no author.
+  if (record.author != AuthorKey{}) {
+    authors_.move_message(partition_, record.author, key, before, record.expires);
+  }
 }
 
 void Apply::remove(const Mention& mention, const std::string& key, Time seen_at) {
@@ -322,7 +335,9 @@ void Apply::remove(const Mention& mention, const std::string& key, Time seen_at)
   if (old != nullptr && old->state == LedgerRecord::State::Live) {
     const LedgerRecord before = *old;
     // The index goes on with the tombstone, which is to be found when its author is erased.
-    authors_.add_message(partition_, before.author, key, tombstone.expires);
+    if (before.author != AuthorKey{}) {
+      authors_.add_message(partition_, before.author, key, tombstone.expires);
+    }
     tombstone.author = before.author;
     tombstone.conversation = before.conversation;
     tombstone.queue = before.queue;
@@ -336,7 +351,7 @@ void Apply::remove(const Mention& mention, const std::string& key, Time seen_at)
   if (const UnmatchedRow* row = ledger_.find_unmatched(key, expiry())) {
     book_unmatched(mention.network, Kind::Post, row->event_minute, -1, expiry(), counters_);
     ledger_.erase_unmatched(key);
-  } else if (old == nullptr) {
+  } else if (old == nullptr || old->state == LedgerRecord::State::Awaited) {
     tombstone.expires = expires_after(stream_time_, kUnknownKept);
   }
   ledger_.put(key, std::move(tombstone));
@@ -349,10 +364,15 @@ Result<void> Apply::set_hidden(const Mention& mention, const std::string& key, T
     ++counts_.ignored;
     return {};
   }
+  if (old != nullptr && old->state == LedgerRecord::State::Awaited && !hidden) {
+    ledger_.erase(key);
+    return {};
+  }
   if (old != nullptr) {
     LedgerRecord record = *old;
     record.hidden = hidden;
     const LedgerRecord before = *old;
+    if (hidden != before.hidden) keep_on(key, record);
     return change_visibility(key, before, record, seen_at, rules);
   }
   if (!hidden) {
@@ -369,7 +389,7 @@ Result<void> Apply::set_hidden(const Mention& mention, const std::string& key, T
     record.version = row->version;
     record.content = row->content;
     record.event_minute = row->event_minute;
-    record.expires = expires_after(stream_time_, kUnmatchedKept);
+    record.expires = expires_after(stream_time_, kLedgerKept);
     ledger_.erase_unmatched(key);
   } else {
     record.state = LedgerRecord::State::Awaited;
@@ -416,6 +436,7 @@ Result<void> Apply::author_wide(const Mention& mention, Time seen_at, const Rule
     const LedgerRecord before = *old;
     LedgerRecord record = before;
     record.hidden_author = mention.op == Op::HideAuthor;
+    if (record.hidden_author != before.hidden_author) keep_on(key, record);
     auto changed = change_visibility(key, before, record, seen_at, rules);
     if (!changed) return changed;
   }

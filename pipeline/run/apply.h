@@ -90,6 +90,7 @@ class Apply {
                                      const Verdict& verdict, const AuthorKey& author);
   void take_engagement(const Mention& mention, const std::string& key, Time seen_at,
                        const LedgerRecord& old);
+  void keep_on(const std::string& key, LedgerRecord& record);
   void remove(const Mention& mention, const std::string& key, Time seen_at);
   Result<void> set_hidden(const Mention& mention, const std::string& key, Time seen_at, bool hidden,
                           const RuleSet& rules);

@@ -70,10 +70,13 @@ Result<void> Apply::forget_brand_hours(const AuthorKey& author, Erasure& erasure
 // Also a record that has expired, or a tombstone that names the message, may still be in the store.
 void Apply::erase_message(const std::string& key, Time asked_at, Erasure& erasure) {
   const LedgerRecord* old = ledger_.find(key, std::nullopt);
+  const bool current = old != nullptr && ledger_.find(key, expiry()) != nullptr;
+  Minute expires = minute_of(stream_time_ + kLedgerKept) + 1;
+  if (current && old->state == LedgerRecord::State::Deleted) expires = old->expires;
   erasure.messages.push_back(key);
   erasure.stood.emplace_back(Space::Latest, latest_key(Topic::Tagged, key));
   if (old != nullptr && old->state == LedgerRecord::State::Live) {
-    if (ledger_.find(key, expiry()) != nullptr) {
+    if (current) {
       book(partition_, *old, -1, expiry(), counters_, authors_);
       ++erasure.erased_messages;
       const bool counts = old->visible() && !old->own && !old->late;
@@ -85,7 +88,15 @@ void Apply::erase_message(const std::string& key, Time asked_at, Erasure& erasur
   } else if (old != nullptr && !old->conversation.empty()) {
     leave_queues(key, *old, asked_at, erasure);
   }
-  ledger_.put_erased(key, minute_of(stream_time_ + kLedgerKept) + 1);
+  if (current && old->state == LedgerRecord::State::Awaited) {
+    // The index told of an earlier record; whose message this one waits for is not known.
+  } else if (current) {
+    ledger_.put_erased(key, expires);
+  } else {
+    // What is past its keeping stops nothing from coming anew, whether the store still has it or
+    // not.
+    ledger_.erase(key);
+  }
 }
 
 // Before an edit that moved it, the message may have stood in a conversation of its own, which is

@@ -39,6 +39,7 @@ BRAND_KEPT = 63 * DAY
 LONG_DIMENSIONS = ("brand", "theme", "campaign", "network")
 AUTHOR_DIMENSIONS = ("brand", "competitor", "theme", "campaign")
 EXACT_AUTHORS = 256  # what has ever more of them in an hour is counted by a sketch from then on
+SILENT = ("click", "conversion", "reaction")
 COUNTS = ("likes", "replies", "shares", "views", "clicks")
 
 
@@ -115,37 +116,44 @@ class Recount:
         record = self.records.get(key)
         if record and self.forgotten(record):
             # What expires is not taken back: its buckets go by themselves.
-            del self.records[key]
+            self.forget(key, record)
             record = None
         if op == "delete":
             self.delete(key, record)
         elif op in ("hide", "unhide"):
             self.hide(op == "hide", key, record)
         elif op == "engagement":
-            if record:
-                self.engage(record, mention, seen)
+            if record and self.engage(record, mention, seen):
                 self.book(record)
         else:
             self.message(op, key, record, mention, seen)
 
+    # To the end of the minute.
     def lasts(self, until):
-        return self.keep or self.stream_time <= until
+        return self.keep or self.stream_time // MINUTE <= until // MINUTE
 
+    # An unmatched one goes by its event minute: nothing is booked of it later.
     def forgotten(self, record):
-        kept = LATE if record.full else UNMATCHED_KEPT
-        return not self.keep and self.stream_time - record.touched > kept
+        until = record.touched + LATE if record.full else record.minute * MINUTE + UNMATCHED_KEPT
+        return not self.lasts(until)
+
+    def forget(self, key, record):
+        del self.records[key]
+        self.by_author[record.author].discard(key)
 
     def delete(self, key, record):
         if record:
             self.unbook(record)
-            del self.records[key]
+            self.forget(key, record)
         self.pending_hides.pop(key, None)
         self.tombstones[key] = self.stream_time + (TOMBSTONE if record else UNKNOWN_KEPT)
 
     def hide(self, hidden, key, record):
         if record:
-            record.hidden = hidden
-            self.book(record)
+            if record.hidden != hidden:
+                record.hidden = hidden
+                record.full = True  # an unmatched one is remembered whole from now on, but for its author
+                self.book(record)
         elif hidden:
             self.pending_hides[key] = self.stream_time + UNKNOWN_KEPT
         else:
@@ -154,7 +162,8 @@ class Recount:
     def author_wide(self, op, author, seen):
         if op == "erase_author":
             for key in self.by_author.pop(author, ()):
-                if key in self.records:
+                record = self.records.get(key)
+                if record and record.full and not self.forgotten(record):
                     self.unbook(self.records.pop(key))
                     self.tombstones[key] = self.stream_time + TOMBSTONE
             self.known_authors.discard(author)
@@ -164,19 +173,23 @@ class Recount:
         (self.hidden_authors.add if hidden else self.hidden_authors.discard)(author)
         for key in self.by_author.get(author, ()):
             record = self.records.get(key)
-            if record:
+            if (record and record.full and not self.forgotten(record)
+                    and record.author_hidden != hidden):
                 record.author_hidden = hidden
                 self.book(record)
 
     def message(self, op, key, record, mention, seen):
         content = content_of(mention)
         version = version_of(mention)
+        changed = True
         if record:
             same = content == record.content
             if version > record.version or (version == record.version and not same
                                             and op == "update"):
                 self.judge(record, key, mention, seen)
                 record.version, record.content = version, content
+            else:
+                changed = False
         elif seen < self.erased_authors.get((mention["network"], mention["author"]["id"]), 0):
             # Received before its author was erased, and told later.
             self.tombstones[key] = self.stream_time + TOMBSTONE
@@ -188,9 +201,15 @@ class Recount:
             record.hidden = until is not None and self.lasts(until)
             self.place(record, mention, seen)
             self.judge(record, key, mention, seen)
+            if record.hidden and not record.full:
+                # One that was hidden before it came is remembered whole.
+                self.fill(record, key)
+            if not record.full and record.kind in SILENT:
+                # It counts nothing, so nothing of it is remembered.
+                del self.records[key]
             self.routes[record.verdict.route or "-", record.verdict.queue] += 1
-        self.engage(record, mention, seen)
-        self.book(record)
+        if self.engage(record, mention, seen) or changed:
+            self.book(record)
 
     # The event minute and the lateness of a message are those of its first record.
     def place(self, record, mention, seen):
@@ -199,7 +218,9 @@ class Recount:
             event = seen
         record.minute = event // MINUTE
         record.late = seen - event > LATE
-        record.late_unmatched = seen - event > UNMATCHED_KEPT
+        # Nor does one count whose row would not stay to tell it from a repetition.
+        record.late_unmatched = (seen - event > UNMATCHED_KEPT
+                                 or not self.lasts(event // MINUTE * MINUTE + UNMATCHED_KEPT))
 
     def judge(self, record, key, mention, seen):
         event = parse_time(mention["created_at"])
@@ -212,21 +233,25 @@ class Recount:
         record.kind = mention["kind"]
         record.told = told_by(mention, record.verdict)
         if record.verdict.kept:
-            if not record.full:
-                record.full = True
-                record.author_hidden = author in self.hidden_authors
+            if record.is_new is None:
                 record.is_new = new
+            self.fill(record, key)
             self.known_authors.add(author)
-            self.by_author[author].add(key)
 
-    # Moves each count that is told by its difference to the last snapshot.
+    def fill(self, record, key):
+        record.full = True
+        if key not in self.by_author[record.author]:
+            record.author_hidden = record.author in self.hidden_authors
+            self.by_author[record.author].add(key)
+
+    # Moves each count that is told by its difference to the last snapshot. False when nothing is new.
     def engage(self, record, mention, seen):
         counts = {name: value for name, value in (mention.get("engagement") or {}).items()
                   if name in COUNTS and value is not None}
         if not record.full or not counts:
-            return
+            return False
         if record.snapshot_at is not None and seen < record.snapshot_at:
-            return
+            return False
         record.snapshot_at = seen
         moved = {}
         for name, value in counts.items():
@@ -236,6 +261,7 @@ class Recount:
                 moved[name] = difference
         if moved:
             self.journalize(record, seen // MINUTE, moved)
+        return True
 
     def journalize(self, record, minute, moved):
         for entry in record.journal:
@@ -264,7 +290,7 @@ class Recount:
             if dimension in self.dimensions:
                 booked[dimension, name, measure, record.minute // 60] += 1
         record.booked = {k: v for k, v in booked.items() if v}
-        self.counters.update(record.booked)
+        self.counters.update({k: v for k, v in record.booked.items() if not self.frozen(k[3])})
         for dimension, name, measure, hour in record.booked:
             if measure == "mentions" and dimension in AUTHOR_DIMENSIONS:
                 writers = self.authors[dimension, name, hour]
@@ -273,8 +299,12 @@ class Recount:
                 if len(writers) > EXACT_AUTHORS:
                     self.sketched.add((dimension, name, hour))
 
+    # What is older than that changes no more, though some of it is told for longer.
+    def frozen(self, hour):
+        return not self.keep and self.stream_time - hour * HOUR >= LATE
+
     def unbook(self, record):
-        self.counters.subtract(record.booked)
+        self.counters.subtract({k: v for k, v in record.booked.items() if not self.frozen(k[3])})
         record.booked = {}
         for dimension, name, hour, author in record.wrote:
             writers = self.authors[dimension, name, hour]
@@ -324,7 +354,7 @@ class Recount:
     # One message each, and no engagement.
     def of_members(self, record):
         verdict, told = record.verdict, record.told
-        if not verdict.kept or record.late or record.kind in ("click", "conversion", "reaction"):
+        if not verdict.kept or record.late or record.kind in SILENT:
             return
         if verdict.brand and not verdict.own:
             yield "author×brand", f"{erased_name(record.author)}×{self.rules.brand_id}", "mentions"
@@ -338,9 +368,11 @@ class Recount:
     @staticmethod
     def measures(record):
         verdict = record.verdict
-        spoken = record.kind not in ("click", "conversion", "reaction")
+        spoken = record.kind not in SILENT
         if not verdict.kept:
-            return [("mentions", record.minute, 1)] if spoken and not record.late_unmatched else []
+            # One that a rule once wanted is kept as long as any.
+            late = record.late if record.full else record.late_unmatched
+            return [("mentions", record.minute, 1)] if spoken and not late else []
         if record.late:
             return []
         found = []
@@ -371,7 +403,7 @@ class Recount:
                 kept = RANKED_KEPT
             if dimension == "author×brand":
                 kept = BRAND_KEPT
-            if not self.keep and self.stream_time - hour * HOUR > kept:
+            if not self.keep and self.stream_time - hour * HOUR >= kept:
                 continue
             line = {"dimension": dimension, "id": name, "measure": measure,
                     "hour": format_hour(hour), "value": value}

@@ -10,7 +10,6 @@
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 
-#include "connectors/registry.h"
 #include "pipeline/cli/author_secret.h"
 #include "pipeline/cli/backup.h"
 #include "pipeline/cli/crash_point.h"
@@ -18,11 +17,11 @@
 #include "pipeline/cli/housekeeping.h"
 #include "pipeline/cli/kafka_metrics.h"
 #include "pipeline/cli/operations.h"
+#include "pipeline/cli/placed_connectors.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
 #include "pipeline/run/action_desk.h"
 #include "pipeline/run/alerting.h"
-#include "pipeline/run/connector_runner.h"
 #include "pipeline/run/erasures.h"
 #include "pipeline/run/ingest.h"
 #include "pipeline/run/rule_cost_board.h"
@@ -70,7 +69,7 @@ struct Service::Impl {
   std::unique_ptr<Housekeeping> house;
   std::unique_ptr<Operations> operations;
   std::unique_ptr<ApiServer> api;
-  std::vector<std::unique_ptr<ConnectorRunner>> connectors;
+  std::unique_ptr<PlacedConnectors> connectors;
 
   mutable std::mutex mutex;
   std::condition_variable woken;
@@ -86,7 +85,6 @@ struct Service::Impl {
 
   Result<void> open_stores();
   Result<void> open_log();
-  Result<void> start_connectors();
   Result<void> start_api();
   void run_worker();
   Result<void> work();
@@ -149,26 +147,6 @@ Result<void> Service::Impl::open_log() {
   if (!opened) return std::unexpected(std::move(opened.error()));
   embedded_log = opened->get();
   log = std::move(*opened);
-  return {};
-}
-
-Result<void> Service::Impl::start_connectors() {
-  for (const ConnectorConfig& entry : config.connectors) {
-    const ConnectorKind* kind = find_connector_kind(entry.kind);
-    if (kind == nullptr) {
-      return fail(Code::Invalid,
-                  fmt::format("connector {}: unknown kind {}", entry.name, entry.kind));
-    }
-    ConnectorSettings settings;
-    settings.name = entry.name;
-    settings.kind = entry.kind;
-    settings.options = &entry.options;
-    settings.file = config.file.string();
-    auto connector = kind->make(settings);
-    if (!connector) return std::unexpected(std::move(connector.error()));
-    connectors.push_back(std::make_unique<ConnectorRunner>(std::move(*connector), *ingest, registry,
-                                                           runner_options(config, entry)));
-  }
   return {};
 }
 
@@ -426,7 +404,7 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
     self.threads.emplace_back([&self] {
       self.keep_stepping("alerting", [&self] {
         return Alerting::open(*self.log, self.view_state(), self.registry,
-                              surge_options(self.config.alerts.surge));
+                              surge_options(self.config.alerts.surge), !self.embedded);
       });
     });
     self.threads.emplace_back([&self] {
@@ -440,15 +418,24 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   self.threads.emplace_back([&self] { self.keep_house(); });
   if (roles.worker) self.threads.emplace_back([&self] { self.run_erasures(); });
   if (roles.ingest) {
-    auto started = self.start_connectors();
+    auto started = PlacedConnectors::start({.config = self.config,
+                                            .log = *self.log,
+                                            .store = *self.store,
+                                            .ingest = *self.ingest,
+                                            .registry = self.registry,
+                                            .alone = self.embedded});
     if (!started) return std::unexpected(std::move(started.error()));
+    self.connectors = std::move(*started);
+    self.threads.emplace_back([&self] {
+      while (!self.stopping) self.connectors->step(kStationWait);
+    });
   }
   return service;
 }
 
 void Service::stop() {
   Impl& self = *impl_;
-  for (const auto& connector : self.connectors) connector->stop();
+  if (self.connectors) self.connectors->stop();
   if (self.api) self.api->stop();
   {
     const std::lock_guard lock(self.mutex);
@@ -456,7 +443,7 @@ void Service::stop() {
   }
   self.woken.notify_all();
   self.threads.clear();
-  self.connectors.clear();
+  self.connectors.reset();
   self.api.reset();
   self.house.reset();
   self.view.reset();

@@ -1,12 +1,14 @@
 // Meta : 0x01 'a' -> the surge detector's own form, as of the committed offsets
 #include "pipeline/run/alerting.h"
 
+#include <deque>
 #include <map>
 #include <optional>
 
 #include <prometheus/counter.h>
 #include <prometheus/registry.h>
 
+#include "pipeline/run/placement.h"
 #include "state/cut.h"
 
 namespace vigie {
@@ -16,6 +18,9 @@ constexpr std::size_t kBatch = 500;
 // The detector's memory is written with every alert and after this many cuts. In between, a restart
 // judges the same cuts again to the same end.
 constexpr int kSaveEvery = 60;
+
+// What a node that takes over may have to write: far more than are raised while nobody writes.
+constexpr std::size_t kRaisedKept = 1'000;
 
 const std::string kStateKey{'\x01', 'a'};
 
@@ -30,9 +35,56 @@ struct Alerting::Impl {
   int unsaved = 0;
   std::vector<Record> outputs;
   CutJoiner joiner;
+  // Of one node among several.
+  std::unique_ptr<Placement> placement;
+  bool writes = true;
+  std::deque<Alert> raised;  // of late
 
+  Result<void> take_turns();
+  Result<void> raise(const Alert& alert);
+  Result<bool> is_written(const Alert& alert);
   Result<void> save();
 };
+
+// The node that wrote before may have gone between raising and writing.
+Result<void> Alerting::Impl::take_turns() {
+  placement->step(std::chrono::milliseconds{0});
+  const bool mine = placement->is_mine();
+  if (mine && !std::exchange(writes, mine)) {
+    for (const Alert& alert : raised) {
+      if (auto written = raise(alert); !written) return written;
+    }
+  }
+  writes = mine;
+  return {};
+}
+
+Result<bool> Alerting::Impl::is_written(const Alert& alert) {
+  auto newest = log.latest(Topic::Alerts, alert.id);
+  if (!newest) return std::unexpected(std::move(newest.error()));
+  if (!*newest) return false;
+  auto known = parse_alert(**newest);
+  if (!known) return std::unexpected(std::move(known.error()));
+  return known->state == alert.state || known->state == AlertState::Resolved;
+}
+
+Result<void> Alerting::Impl::raise(const Alert& alert) {
+  if (!writes) return {};
+  if (placement) {
+    auto written = is_written(alert);
+    if (!written) return std::unexpected(std::move(written.error()));
+    if (*written) return {};
+  }
+  Record out;
+  out.topic = Topic::Alerts;
+  out.key = alert.id;
+  out.partition = partition_for(log, Topic::Alerts, out.key);
+  append_json(out.value.emplace(), alert);
+  alerts.Add({{"kind", std::string(name(alert.kind))}, {"state", std::string(name(alert.state))}})
+      .Increment();
+  outputs.push_back(std::move(out));
+  return {};
+}
 
 Result<void> Alerting::Impl::save() {
   Effects effects;
@@ -50,7 +102,7 @@ Alerting::~Alerting() = default;
 
 Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
                                                  prometheus::Registry& registry,
-                                                 const SurgeOptions& options) {
+                                                 const SurgeOptions& options, bool has_peers) {
   const std::int32_t partitions = log.partitions(Topic::Mentions);
   auto stored = store.get(Space::Meta, kStateKey);
   if (!stored) return std::unexpected(std::move(stored.error()));
@@ -69,8 +121,12 @@ Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
     alerts.Add(
         {{"kind", std::string(name(AlertKind::Surge))}, {"state", std::string(name(state))}});
   }
-  auto impl =
-      std::make_unique<Impl>(Impl{log, alerts, std::move(detector), nullptr, {}, 0, {}, {}});
+  auto impl = std::make_unique<Impl>(
+      Impl{log, alerts, std::move(detector), nullptr, {}, 0, {}, {}, nullptr, true, {}});
+  if (has_peers) {
+    impl->placement = std::make_unique<Placement>(log, store, "alerts");
+    impl->writes = false;
+  }
   ReadOptions read;
   read.group = "alerts";
   auto reader = log.read(Topic::Counters, read, store);
@@ -85,6 +141,9 @@ Result<void> Alerting::save() {
 }
 
 Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
+  if (impl_->placement) {
+    if (auto taken = impl_->take_turns(); !taken) return std::unexpected(std::move(taken.error()));
+  }
   auto polled = impl_->reader->poll(kBatch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
   for (const LogRecord& record : *polled) {
@@ -96,15 +155,12 @@ Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
     if (!cut) continue;
     ++impl_->unsaved;
     for (const Alert& alert : impl_->detector.fold(*cut)) {
-      Record out;
-      out.topic = Topic::Alerts;
-      out.key = alert.id;
-      out.partition = partition_for(impl_->log, Topic::Alerts, out.key);
-      append_json(out.value.emplace(), alert);
-      impl_->alerts
-          .Add({{"kind", std::string(name(alert.kind))}, {"state", std::string(name(alert.state))}})
-          .Increment();
-      impl_->outputs.push_back(std::move(out));
+      if (auto raised = impl_->raise(alert); !raised) {
+        return std::unexpected(std::move(raised.error()));
+      }
+      if (!impl_->placement) continue;
+      impl_->raised.push_back(alert);
+      if (impl_->raised.size() > kRaisedKept) impl_->raised.pop_front();
     }
   }
   // A cut of which a part is still to come is read from its first part again after a restart.

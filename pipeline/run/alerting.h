@@ -14,13 +14,16 @@ class Registry;
 
 namespace vigie {
 
-// The one evaluator of alerts: folds the workers' cuts and writes what its detectors raise,
-// together with where it stands. One thread; what it is given outlives it.
+// The evaluator of alerts: folds the workers' cuts and writes what its detectors raise, together
+// with where it stands. Of several nodes all fold, which gives all of them the same alerts, and one
+// writes; another that takes over writes what the topic lacks. One thread; what it is given
+// outlives it.
 class Alerting {
  public:
   static Result<std::unique_ptr<Alerting>> open(EventLog& log, Store& store,
                                                 prometheus::Registry& registry,
-                                                const SurgeOptions& options);
+                                                const SurgeOptions& options,
+                                                bool has_peers = false);
   ~Alerting();
 
   // Waits up to `wait` for records, judges and commits. Returns how many records there were.

@@ -27,6 +27,8 @@ struct ConnectorRunner::Impl {
   Ingest& ingest;
   RunnerOptions options;
 
+  prometheus::Family<prometheus::Gauge>& up_family;
+  prometheus::Family<prometheus::Gauge>& finished_family;
   prometheus::Gauge& up_gauge;
   prometheus::Gauge& finished_gauge;
   prometheus::Counter& restarts;
@@ -49,16 +51,16 @@ struct ConnectorRunner::Impl {
       : connector(std::move(c)),
         ingest(i),
         options(std::move(o)),
-        up_gauge(prometheus::BuildGauge()
-                     .Name("vigie_connector_up")
-                     .Help("1 while the source is connected and heard of")
-                     .Register(registry)
-                     .Add({{"connector", options.name}})),
-        finished_gauge(prometheus::BuildGauge()
-                           .Name("vigie_connector_finished")
-                           .Help("1 once the source has ended and all of it is logged")
-                           .Register(registry)
-                           .Add({{"connector", options.name}})),
+        up_family(prometheus::BuildGauge()
+                      .Name("vigie_connector_up")
+                      .Help("1 while the source is connected and heard of")
+                      .Register(registry)),
+        finished_family(prometheus::BuildGauge()
+                            .Name("vigie_connector_finished")
+                            .Help("1 once the source has ended and all of it is logged")
+                            .Register(registry)),
+        up_gauge(up_family.Add({{"connector", options.name}})),
+        finished_gauge(finished_family.Add({{"connector", options.name}})),
         restarts(prometheus::BuildCounter()
                      .Name("vigie_connector_restarts_total")
                      .Help("Times the connector was started again")
@@ -189,6 +191,9 @@ ConnectorRunner::ConnectorRunner(std::unique_ptr<Connector> connector, Ingest& i
 
 ConnectorRunner::~ConnectorRunner() {
   stop();
+  // It may run on another node from now on, and is not down here.
+  impl_->up_family.Remove(&impl_->up_gauge);
+  impl_->finished_family.Remove(&impl_->finished_gauge);
 }
 
 void ConnectorRunner::stop() {

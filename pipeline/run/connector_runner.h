@@ -29,7 +29,8 @@ struct RunnerOptions {
 // Runs one connector in a thread of its own: opens it at the saved cursor, logs what it brings,
 // saves the cursor with it, and starts again after a failure, with a back-off that doubles and is
 // jittered. A connector that is refused (Denied) or misconfigured (Invalid) is tried again only
-// once in the longest back-off. What it is given outlives it; the destructor stops it.
+// once in the longest back-off. What it is given outlives it; the destructor stops it, and takes
+// its gauges back.
 class ConnectorRunner {
  public:
   ConnectorRunner(std::unique_ptr<Connector> connector, Ingest& ingest,

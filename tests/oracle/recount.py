@@ -237,6 +237,8 @@ class Recount:
                 record.is_new = new
             self.fill(record, key)
             self.known_authors.add(author)
+        elif record.full:
+            self.fill(record, key)
 
     def fill(self, record, key):
         record.full = True

@@ -1,0 +1,89 @@
+"""Two nodes with the same config over one broker: each source runs on one of them, and each alert is
+raised once. The node that has the source is killed, and the other goes on where it stopped.
+"""
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from broker import Broker
+from service import RULES, Service, counters, equal, scratch, wait_until
+
+PARTITIONS = 3
+PER_SECOND = 1500
+
+
+def placed(node):
+    return node.metric("vigie_connector_placed") == 1
+
+
+def events_of(alerts):
+    return sorted((alert["id"], alert["state"], alert["started_at"], alert["resolved_at"] or "")
+                  for alert in alerts)
+
+
+def told_alerts(node):
+    """What the node's feed of alerts has told so far, from its first event on."""
+    request = urllib.request.Request(node.url + "/api/v1/alerts/stream", headers={
+        "Last-Event-ID": ",".join(f"{partition}:0" for partition in range(PARTITIONS))})
+    alerts = []
+    with contextlib.suppress(TimeoutError), urllib.request.urlopen(request, timeout=2) as answer:
+        for line in answer:
+            if line.startswith(b"data: "):
+                alerts.append(json.loads(line[6:]))
+    return [alert for alert in alerts if "started_at" in alert]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vigie", required=True)
+    vigie = parser.parse_args().vigie
+    with scratch() as directory, Broker() as broker:
+        made = os.path.join(directory, "made.ndjson")
+        subprocess.run([vigie, "generate", "--seed", "5", "--rate", "0.25", "--duration", "60h",
+                        "--out", made], check=True)
+        out = os.path.join(directory, "replay")
+        subprocess.run([vigie, "replay", "--rules", RULES, "--input", made, "--out", out], check=True,
+                       capture_output=True)
+        with open(os.path.join(out, "counters.ndjson"), encoding="utf-8") as lines:
+            expected = counters(lines)
+        with open(os.path.join(out, "alerts.ndjson"), encoding="utf-8") as lines:
+            alerts = events_of(json.loads(line)["value"] for line in lines)
+        assert alerts, "the stream raises nothing"
+
+        source = {"name": "file", "kind": "replay", "path": made, "time": "input",
+                  "rate": f"{PER_SECOND}/s"}
+        nodes = [Service(vigie, os.path.join(directory, name), [source], {
+            "kind": "kafka", "kafka": {"bootstrap": broker.bootstrap, "partitions": PARTITIONS,
+                                       "instance_id": name}}) for name in ("one", "two")]
+        for node in nodes:
+            node.start()
+        # Which node it is may change while both join.
+        owner = wait_until("half of the stream", lambda: next((
+            node for node in nodes
+            if placed(node) and node.metric("vigie_ingest_mentions_total") > 15_000), None), 120)
+        other = nodes[1 - nodes.index(owner)]
+        assert not placed(other), "the source runs on both nodes"
+        print("ok   the source runs on one of two nodes", flush=True)
+        owner.kill()
+        wait_until("the other node to have the source", lambda: placed(other), 60)
+        print("ok   and after its end on the other", flush=True)
+        wait_until("the end of the stream",
+                   lambda: 'vigie_connector_finished{connector="file"} 1' in other.get("/metrics"), 180)
+        end = time.monotonic() + 90
+        while ((other.dump() != expected or len(told_alerts(other)) < len(alerts))
+               and time.monotonic() < end):
+            time.sleep(1)
+        equal("counters", other.dump(), expected)
+        told = events_of(told_alerts(other))
+        assert told == alerts, f"told {told}, expected {alerts}"
+        print(f"ok   {len(alerts)} changes of alerts, each told once", flush=True)
+        other.stop()
+
+
+main()

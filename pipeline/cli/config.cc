@@ -103,7 +103,7 @@ void read_author_key(const ConfigSection& top, Config& config) {
 KafkaConfig read_kafka(const ConfigSection& log, bool used) {
   const ConfigSection kafka =
       log.section("kafka", {"bootstrap", "topic_prefix", "partitions", "replication_factor",
-                            "client_id", "instance_id", "properties"});
+                            "client_id", "instance_id", "workers", "properties"});
   KafkaConfig out;
   out.bootstrap = kafka.text("bootstrap", "");
   if (used && kafka.find("bootstrap") == nullptr) {
@@ -125,6 +125,7 @@ KafkaConfig read_kafka(const ConfigSection& log, bool used) {
       kafka.whole<std::int16_t>("replication_factor", out.replication_factor, 1, 15);
   out.client_id = kafka.text("client_id", out.client_id);
   out.instance_id = kafka.text("instance_id", out.instance_id);
+  out.workers = kafka.whole<int>("workers", out.workers, 1, 64);
   const YamlNode* properties = kafka.find("properties");
   if (properties == nullptr) return out;
   if (properties->type != YamlNode::Type::Map) {

@@ -28,6 +28,7 @@ struct KafkaConfig {
   std::int32_t partitions = 6;  // of topics that are created
   std::int16_t replication_factor = 1;
   std::string client_id = "vigie";
+  int workers = 1;          // that read mentions side by side in this process
   std::string instance_id;  // names this node in consumer groups; empty: the host's name
   // Passed on to librdkafka, in the order of the file. Hold secrets: never log them.
   std::vector<std::pair<std::string, std::string>> properties;

@@ -18,6 +18,7 @@
 #include "pipeline/cli/kafka_metrics.h"
 #include "pipeline/cli/operations.h"
 #include "pipeline/cli/placed_connectors.h"
+#include "pipeline/cli/worker_threads.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
 #include "pipeline/run/action_desk.h"
@@ -28,7 +29,6 @@
 #include "pipeline/run/rules_source.h"
 #include "pipeline/run/timers.h"
 #include "pipeline/run/view.h"
-#include "pipeline/run/worker.h"
 
 namespace vigie {
 namespace {
@@ -70,12 +70,12 @@ struct Service::Impl {
   std::unique_ptr<Operations> operations;
   std::unique_ptr<ApiServer> api;
   std::unique_ptr<PlacedConnectors> connectors;
+  std::unique_ptr<WorkerThreads> workers;
 
   mutable std::mutex mutex;
   std::condition_variable woken;
   std::optional<Error> failed;  // guarded by mutex
   bool reload_asked = false;    // guarded by mutex
-  std::atomic<bool> worker_runs{false};
 
   std::vector<std::jthread> threads;
 
@@ -86,8 +86,7 @@ struct Service::Impl {
   Result<void> open_stores();
   Result<void> open_log();
   Result<void> start_api();
-  void run_worker();
-  Result<void> work();
+  std::unique_ptr<WorkerThreads> make_workers();
   template <class Open>
   void keep_stepping(std::string_view station, Open open);
   void run_view();
@@ -208,7 +207,9 @@ Readiness Service::Impl::readiness() const {
   Readiness out;
   const auto healthy = log->healthy();
   out.checks.emplace_back("log", healthy ? "ok" : healthy.error().message);
-  if (roles.worker) out.checks.emplace_back("worker", worker_runs ? "ok" : "not running");
+  if (roles.worker) {
+    out.checks.emplace_back("worker", workers->all_run() ? "ok" : "not running");
+  }
   {
     const std::lock_guard lock(mutex);
     out.checks.emplace_back("service", failed ? failed->message : "ok");
@@ -224,46 +225,25 @@ Readiness Service::Impl::readiness() const {
   return out;
 }
 
-Result<void> Service::Impl::work() {
+std::unique_ptr<WorkerThreads> Service::Impl::make_workers() {
   WorkerOptions options;
-  options.max_batch = config.log.batch_mentions;
-  options.log_is_remote = !embedded;
-  options.texts = config.retention;
   options.erasures = erasures->in_book();
-  options.stopping = [this] { return stopping.load(); };
   options.costs = costs.get();
-  Worker worker(*log, *store, *keys, [this] { return rules->current(); }, registry, options);
-  auto started = worker.start();
-  if (!started) return started;
-  worker_runs = true;
-  while (!stopping) {
-    // What Kafka keeps can wait there, or go to another node.
-    if (!embedded && operations->refuse_intake()) {
-      sleep(kStationWait);
-      continue;
-    }
-    auto stepped = worker.step(kStationWait);
-    if (!stepped) {
-      worker_runs = false;
-      return std::unexpected(std::move(stepped.error()));
-    }
-    horizon = worker.oldest_stream_time().time_since_epoch().count();
-    if (embedded && view) view->advance(worker.stream_time());
-  }
-  worker_runs = false;
-  return {};
-}
-
-// A worker over Kafka starts again where its last commit stands; over the embedded log a failed
-// write leaves nothing to go on with.
-void Service::Impl::run_worker() {
-  while (!stopping) {
-    const Result<void> ended = work();
-    if (ended || stopping) return;
-    if (embedded || ended.error().code != Code::Unavailable) return give_up(ended.error());
-    spdlog::warn("worker error=\"{}\" action=restart", ended.error().message);
-    sleep(kRestartPause);
-  }
+  return std::make_unique<WorkerThreads>(
+      WorkerThreads::Parts{.config = config,
+                           .log = *log,
+                           .store = *store,
+                           .keys = *keys,
+                           .rules = [this] { return rules->current(); },
+                           .registry = registry,
+                           .options = std::move(options),
+                           .holds = [this] { return operations->refuse_intake().has_value(); },
+                           .moved =
+                               [this](Time stream_time, Time oldest) {
+                                 horizon = oldest.time_since_epoch().count();
+                                 if (embedded && view) view->advance(stream_time);
+                               },
+                           .ended = [this](Error error) { give_up(std::move(error)); }});
 }
 
 // A station that `open` makes: it returns one, and is asked again after the log has failed.
@@ -397,6 +377,7 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
                           .ticks = ticks ? self.ingest.get() : nullptr,
                           .view = self.view.get()},
       self.registry);
+  if (roles.worker) self.workers = self.make_workers();
   if (roles.view) {
     auto started = self.start_api();
     if (!started) return std::unexpected(std::move(started.error()));
@@ -414,7 +395,7 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
       });
     });
   }
-  if (roles.worker) self.threads.emplace_back([&self] { self.run_worker(); });
+  if (roles.worker) self.workers->start();
   self.threads.emplace_back([&self] { self.keep_house(); });
   if (roles.worker) self.threads.emplace_back([&self] { self.run_erasures(); });
   if (roles.ingest) {
@@ -442,6 +423,7 @@ void Service::stop() {
     self.stopping = true;
   }
   self.woken.notify_all();
+  self.workers.reset();
   self.threads.clear();
   self.connectors.reset();
   self.api.reset();

@@ -9,6 +9,7 @@
 
 #include "pipeline/log/kafka_handle.h"
 #include "pipeline/log/kafka_latest.h"
+#include "pipeline/log/kafka_owners.h"
 #include "pipeline/log/kafka_producer.h"
 #include "pipeline/log/kafka_reader.h"
 #include "pipeline/log/kafka_topics.h"
@@ -114,6 +115,8 @@ class OpenKafkaLog : public EventLog {
   const std::map<Topic, std::int32_t> partitions_;
   KafkaLatest latest_;
   Slots slots_;
+  // Of the one group with a changelog, whose readers share a store.
+  const std::shared_ptr<KafkaOwners> owners_ = std::make_shared<KafkaOwners>();
   // Of this process alone: in containers all have the same number.
   const std::uint64_t anonymous_ =
       std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
@@ -131,7 +134,9 @@ Result<std::unique_ptr<LogReader>> OpenKafkaLog::read(Topic topic, ReadOptions o
   if (!options_.instance_id.empty()) {
     source.instance = fmt::format("{}-{}", options_.instance_id, hold->slot());
   }
+  source.slot = hold->slot();
   if (options.changelog) {
+    source.owners = owners_;
     // Without a name of its own a process that died leaves its transaction to the broker's timer.
     source.transaction_id =
         fmt::format("{}{}-{}", options_.topic_prefix, options.group,

@@ -83,7 +83,7 @@ Result<bool> KafkaReader::prepare_restore() {
     once_.in_group = std::move(*found);
   }
   if (!once_.restore) {
-    auto opened = KafkaRestore::open(options_, read_.changelog, *dealt_, store_);
+    auto opened = open_restore();
     if (!opened) return std::unexpected(opened.error());
     once_.restore = std::move(*opened);
     if (options_.observer.dealt) options_.observer.dealt(dealt_->size());
@@ -97,8 +97,16 @@ void KafkaReader::tell_rebuilt() const {
   for (std::size_t i = 0; i < once_.restore->rebuilt().size(); ++i) options_.observer.rebuilt();
 }
 
+// Another worker of this process may be dealt the partitions meanwhile, and writes then.
+Result<std::unique_ptr<KafkaRestore>> KafkaReader::open_restore() {
+  return KafkaRestore::open(options_, read_.changelog, *dealt_, store_,
+                            [this, dealt = *dealt_](const std::function<Result<void>()>& write) {
+                              return source_.owners->write(source_.slot, dealt, write);
+                            });
+}
+
 Result<void> KafkaReader::restore_again(bool anew, Partition partition) {
-  auto opened = KafkaRestore::open(options_, read_.changelog, *dealt_, store_);
+  auto opened = open_restore();
   if (!opened) return std::unexpected(opened.error());
   once_.restore = std::move(*opened);
   if (anew) {
@@ -144,8 +152,11 @@ Result<void> KafkaReader::drop_stale() {
     const auto stale = is_stale(*read_.changelog, partition, store_);
     if (!stale) return std::unexpected(stale.error());
     if (!*stale) continue;
-    if (auto gone = forget_partition(*read_.changelog, partition, store_); !gone) return gone;
-    spdlog::info("kafka topic={} partition={} dropped: dealt away for long", topic_, i);
+    auto gone = source_.owners->write_unowned(partition, [&]() -> Result<void> {
+      spdlog::info("kafka topic={} partition={} dropped: dealt away for long", topic_, i);
+      return forget_partition(*read_.changelog, partition, store_);
+    });
+    if (!gone) return gone;
   }
   return {};
 }
@@ -194,6 +205,16 @@ Error KafkaReader::why_it_failed(Error error) {
   return error;
 }
 
+// Another worker of this process may have been dealt the partition since, and write what came
+// later.
+Result<void> KafkaReader::write_owned(std::span<const std::pair<Partition, KafkaCommit>> commits,
+                                      StoreBatch& state) {
+  std::vector<Partition> partitions;
+  for (const auto& [partition, commit] : commits) partitions.push_back(partition);
+  return source_.owners->write(source_.slot, partitions,
+                               [&] { return store_.write(state, Durability::Buffered); });
+}
+
 // One transaction, then one write of the store. Between the two lies no harm: the store learns of
 // the transaction from the changelog.
 Result<void> KafkaReader::commit_once(Effects effects) {
@@ -224,7 +245,7 @@ Result<void> KafkaReader::commit_once(Effects effects) {
     once_.sequences[partition] = commit.sequence;
     places_.at(partition).committed = commit.next;
   }
-  if (auto written = store_.write(effects.state, Durability::Buffered); !written) {
+  if (auto written = write_owned(commits, effects.state); !written) {
     broken_ = written.error();
     return written;
   }

@@ -57,6 +57,7 @@ KafkaReader::KafkaReader(const KafkaOptions& options, Source source, ReadOptions
       store_(store) {}
 
 KafkaReader::~KafkaReader() {
+  source_.owners->leave(source_.slot);
   if (handle_ == nullptr) return;
   messages_.clear();
   if (!told_.empty()) tell_group_and_wait();
@@ -158,9 +159,11 @@ void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t*
       dealt_->push_back(Partition{partitions->elems[i].partition});
     }
     std::ranges::sort(*dealt_);
+    source_.owners->take(source_.slot, *dealt_);
     if (read_.changelog) hold();
     return;
   }
+  source_.owners->leave(source_.slot);
   rd_kafka_assign(handle_.get(), nullptr);
 }
 

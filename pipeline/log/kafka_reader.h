@@ -9,6 +9,7 @@
 
 #include "pipeline/log/event_log.h"
 #include "pipeline/log/kafka_handle.h"
+#include "pipeline/log/kafka_owners.h"
 #include "pipeline/log/kafka_producer.h"
 #include "pipeline/log/kafka_restore.h"
 #include "pipeline/log/kafka_transactor.h"
@@ -33,6 +34,9 @@ class KafkaReader : public LogReader {
     std::int32_t partitions = 0;
     std::string instance;        // static member of the group; empty: anonymous
     std::string transaction_id;  // of a reader with a changelog: the same at every start
+    // Of the readers with a changelog of this group in this process, and which of them this is.
+    std::shared_ptr<KafkaOwners> owners = std::make_shared<KafkaOwners>();
+    int slot = 0;
   };
   static Result<std::unique_ptr<KafkaReader>> open(const KafkaOptions& options, Source source,
                                                    ReadOptions read, KafkaProducer& producer,
@@ -79,11 +83,14 @@ class KafkaReader : public LogReader {
   Result<bool> restore(std::chrono::milliseconds wait);
   Result<bool> prepare_restore();
   bool is_soon() const;
+  Result<std::unique_ptr<KafkaRestore>> open_restore();
   Result<void> restore_again(bool anew, Partition partition);
   Result<void> drop_stale();
   Error why_it_failed(Error error);
   Result<std::optional<Offset>> start_of_state(Partition partition, std::optional<Offset> in_group);
   Result<void> commit_once(Effects effects);
+  Result<void> write_owned(std::span<const std::pair<Partition, KafkaCommit>> commits,
+                           StoreBatch& state);
   void tell_rebuilt() const;
   std::vector<Record> with_commits(Effects& effects,
                                    std::vector<std::pair<Partition, KafkaCommit>>& commits) const;

@@ -74,6 +74,7 @@ struct KafkaRestore::Impl {
   KafkaOptions options;
   std::shared_ptr<const Changelog> changelog;
   Store& store;
+  Guard guard;
   KafkaHandle records;  // reads what is committed
   KafkaHandle ends;     // sees the real end, behind a transaction that is open
   std::map<std::pair<Topic, Partition>, Place> places;
@@ -149,7 +150,7 @@ Result<void> KafkaRestore::Impl::start_over(Partition partition, std::string why
     rebuilt.emplace_back(partition, std::move(why));
   }
   chains[partition] = {};
-  return forget_partition(*changelog, partition, store);
+  return guard([&] { return forget_partition(*changelog, partition, store); });
 }
 
 Result<void> KafkaRestore::Impl::assign() {
@@ -249,7 +250,7 @@ Result<void> KafkaRestore::Impl::check_ends() const {
 Result<void> KafkaRestore::Impl::flush() {
   const Time now = system_clock()();
   for (const auto& [at, place] : places) put_applied(batch, at.first, at.second, place.next, now);
-  auto written = store.write(batch, Durability::Buffered);
+  auto written = guard([&] { return store.write(batch, Durability::Buffered); });
   batch = {};
   batched = 0;
   batched_bytes = 0;
@@ -262,9 +263,11 @@ KafkaRestore::~KafkaRestore() = default;
 Result<std::unique_ptr<KafkaRestore>> KafkaRestore::open(const KafkaOptions& options,
                                                          std::shared_ptr<const Changelog> changelog,
                                                          std::span<const Partition> partitions,
-                                                         Store& store) {
-  std::unique_ptr<Impl> impl(
-      new Impl{.options = options, .changelog = std::move(changelog), .store = store});
+                                                         Store& store, Guard guard) {
+  std::unique_ptr<Impl> impl(new Impl{.options = options,
+                                      .changelog = std::move(changelog),
+                                      .store = store,
+                                      .guard = std::move(guard)});
   for (const Topic topic : impl->changelog->topics) {
     impl->topics.emplace(kafka_topic(options, topic), topic);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,10 +20,13 @@ namespace vigie {
 // is never wiped, and a partition that is wrong does not touch the others. One thread.
 class KafkaRestore {
  public:
+  // Calls what it is given, which writes to the store, if that is still allowed.
+  using Guard = std::function<Result<void>(const std::function<Result<void>()>& write)>;
+
   static Result<std::unique_ptr<KafkaRestore>> open(const KafkaOptions& options,
                                                     std::shared_ptr<const Changelog> changelog,
                                                     std::span<const Partition> partitions,
-                                                    Store& store);
+                                                    Store& store, Guard guard);
   ~KafkaRestore();
 
   // Goes on for about so long. True once all partitions stand at the end that their changelog had

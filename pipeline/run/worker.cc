@@ -13,6 +13,7 @@
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 
+#include "pipeline/run/author_fold.h"
 #include "pipeline/run/changelog.h"
 #include "pipeline/run/cut_builder.h"
 #include "pipeline/run/records.h"
@@ -22,13 +23,6 @@
 #include "state/stream_time.h"
 
 namespace vigie {
-namespace {
-
-// A large `authors` is read once, at the first start on a machine.
-constexpr std::chrono::minutes kAuthorsWait{10};
-
-}  // namespace
-
 struct Worker::Impl {
   EventLog& log;
   Store& store;
@@ -41,8 +35,7 @@ struct Worker::Impl {
   RuleCostTeller cost_teller;
   MentionReader reader;
   std::unique_ptr<LogReader> log_reader;
-  std::unique_ptr<LogReader> author_reader;  // over Kafka: whom the others have seen
-  std::string rules_version;                 // of the batch
+  std::string rules_version;  // of the batch
 
   struct Owned {
     std::unique_ptr<Apply> apply;
@@ -76,8 +69,6 @@ struct Worker::Impl {
   Result<void> commit(Effects& effects, const std::vector<Partition>& touched);
   void tell_changelog(std::span<const Authors::Row> rows, const std::vector<Partition>& touched,
                       Effects& effects);
-  Result<void> know_authors();
-  Result<void> fold_authors(std::chrono::milliseconds wait);
   Result<void> count_authors(Effects& effects);
   Result<void> cut(Partition number, Minute minute, Effects& effects);
 };
@@ -85,8 +76,9 @@ struct Worker::Impl {
 Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
   const auto it = owned.find(number);
   if (it != owned.end()) return &it->second;
-  if (author_reader) {
-    auto known = know_authors();
+  if (options.author_fold != nullptr) {
+    // Before its first mention is judged.
+    auto known = options.author_fold->catch_up(options.stopping);
     if (!known) return std::unexpected(std::move(known.error()));
   }
   Owned fresh{.apply = nullptr, .cuts = CutBuilder(number)};
@@ -169,8 +161,9 @@ std::size_t Worker::Impl::segment_end(std::size_t begin) const {
 
 Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   Impl& self = *impl_;
-  if (self.author_reader) {
-    auto folded = self.fold_authors(std::chrono::milliseconds{0});
+  if (self.options.author_fold != nullptr) {
+    // So that nobody is new twice. What other workers commit meanwhile comes with the next batch.
+    auto folded = self.options.author_fold->step();
     if (!folded) return std::unexpected(std::move(folded.error()));
   }
   auto polled = self.log_reader->poll(self.options.max_batch, wait);
@@ -207,46 +200,6 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
   self.tell_lag(now);
   return self.parsed.size();
-}
-
-// Before a partition's first mention is judged: whom others saw, hid or erased, up to the end of
-// now, also behind a transaction that is still open.
-Result<void> Worker::Impl::know_authors() {
-  constexpr std::chrono::milliseconds kTurn{50};
-  const auto deadline = std::chrono::steady_clock::now() + kAuthorsWait;
-  const auto ends = author_reader->ends();
-  if (!ends) return std::unexpected(ends.error());
-  const auto known = [&] {
-    return std::ranges::all_of(*ends, [&](const auto& end) {
-      return author_reader->position(end.first).first >= end.second;
-    });
-  };
-  while (!known()) {
-    auto folded = fold_authors(kTurn);
-    if (!folded) return folded;
-    if (options.stopping && options.stopping()) return fail(Code::Closed, "worker: stopped");
-    if (std::chrono::steady_clock::now() > deadline) {
-      return fail(Code::Unavailable, "worker: the end of `authors` was not reached in time");
-    }
-  }
-  return {};
-}
-
-// Some of everybody's first sights, so that nobody is new twice. What other workers commit
-// meanwhile comes with the next batch.
-Result<void> Worker::Impl::fold_authors(std::chrono::milliseconds wait) {
-  constexpr std::size_t kAtOnce = 10'000;
-  auto polled = author_reader->poll(kAtOnce, wait);
-  if (!polled) return std::unexpected(std::move(polled.error()));
-  if (polled->empty()) return {};
-  Effects effects;
-  std::map<Partition, Offset> next;
-  for (const LogRecord& record : *polled) {
-    next[record.partition] = record.offset + 1;
-    vigie::fold_authors(record, effects.state);
-  }
-  effects.next.assign(next.begin(), next.end());
-  return author_reader->commit(std::move(effects));
 }
 
 void Worker::Impl::tell_lag(const std::vector<Partition>& partitions) {
@@ -378,12 +331,7 @@ Worker::~Worker() = default;
 Result<void> Worker::start() {
   Impl& self = *impl_;
   ReadOptions mentions{.group = "worker", .shared = true};
-  if (self.options.log_is_remote) {
-    mentions.changelog = worker_changelog();
-    auto authors = self.log.read(Topic::Authors, {.group = "worker-authors"}, self.store);
-    if (!authors) return std::unexpected(std::move(authors.error()));
-    self.author_reader = std::move(*authors);
-  }
+  if (self.options.log_is_remote) mentions.changelog = worker_changelog();
   auto reader = self.log.read(Topic::Mentions, mentions, self.store);
   if (!reader) return std::unexpected(std::move(reader.error()));
   self.log_reader = std::move(*reader);

@@ -18,6 +18,7 @@ class Registry;
 
 namespace vigie {
 
+class AuthorFold;
 class RuleCostBoard;
 
 struct WorkerOptions {
@@ -29,11 +30,14 @@ struct WorkerOptions {
   std::vector<Erased> erasures{};
   // Ends what takes long, with Closed. May be empty.
   std::function<bool()> stopping{};
+  // Over Kafka, of all workers of this store: whom the others have seen.
+  AuthorFold* author_fold = nullptr;
   RuleCostBoard* costs = nullptr;  // is told what the rules cost; null: nobody is
 };
 
 // Reads `mentions`, applies each record and commits what follows from it. The only writer of the
-// state of the partitions it reads. One thread; what it is given outlives it.
+// state of the partitions it reads; over Kafka several may share a store. One thread; what it is
+// given outlives it.
 class Worker {
  public:
   Worker(EventLog& log, Store& store, const AuthorKeys& keys,

@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from broker import Broker
-from service import RULES, Service, counters, equal, scratch, wait_until
+from service import RULES, Service, but_queues, counters, equal, scratch, wait_until
 
 PARTITIONS = 6
 
@@ -94,6 +94,30 @@ def check_counts(vigie, directory, broker, made, acts, expected, items, first=No
     equal(f"counters, {name}", service.dump(), expected)
 
 
+def check_workers(vigie, directory, broker, made, acts, expected):
+    """Three workers share a process and a store; the process is killed in between."""
+    service = Service(vigie, directory, [
+        {"name": "file", "kind": "replay", "path": made, "time": "input", "rate": "4000/s"}],
+        {"kind": "kafka", "kafka": {"bootstrap": broker.bootstrap, "partitions": PARTITIONS,
+                                    "topic_prefix": "workers.", "workers": 3}})
+    service.start()
+    wait_until("a third of the input",
+               lambda: service.metric("vigie_worker_mentions_total") > acts / 3, 120)
+    service.kill()
+    service.start()
+    wait_until("the end of the input",
+               lambda: 'vigie_connector_finished{connector="file"} 1' in service.get("/metrics"), 120)
+    logged = time.time()
+    wait_until("the workers", lambda: service.metric("vigie_worker_lag_records") == 0 and
+               service.metric("vigie_worker_looked_timestamp_seconds") > logged, 60)
+    end = time.monotonic() + 60
+    while but_queues(service.dump()) != but_queues(expected) and time.monotonic() < end:
+        time.sleep(0.5)
+    equal("counters of three workers in one process", but_queues(service.dump()), but_queues(expected))
+    service.recount()
+    service.stop()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
@@ -119,6 +143,7 @@ def main():
 
         check_counts(options.vigie, os.path.join(directory, "live"), broker, made, acts, expected,
                      items)
+        check_workers(options.vigie, os.path.join(directory, "workers"), broker, made, acts, expected)
         # Workers that come late find a backlog of two days.
         check_counts(options.vigie, os.path.join(directory, "backlog"), broker, made, acts, expected,
                      items, first="ingest,view")

@@ -6,7 +6,7 @@ vigie_test(pipeline
     unit/pipeline/run/rule_cost_board_test.cc unit/pipeline/run/timers_test.cc unit/pipeline/run/view_test.cc
     unit/pipeline/run/work_calendar_test.cc
     unit/pipeline/run/worker_test.cc
-    unit/pipeline/log/embedded_log_test.cc unit/pipeline/log/kafka_commit_test.cc unit/pipeline/log/merge_test.cc
+    unit/pipeline/log/embedded_log_test.cc unit/pipeline/log/kafka_commit_test.cc unit/pipeline/log/kafka_owners_test.cc unit/pipeline/log/merge_test.cc
   DEPS vigie::cli prometheus-cpp::core)
 vigie_test(connector_runner
   SOURCES unit/pipeline/run/connector_runner_test.cc

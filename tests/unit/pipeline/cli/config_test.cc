@@ -57,6 +57,7 @@ log:
     replication_factor: 3
     client_id: one
     instance_id: node-1
+    workers: 4
     properties: {compression.type: zstd}
 alerts:
   surge: {enabled: false, window: 10m, floor: 1, min_authors: 2, ratio: 3, z: 5, clear_z: 2.5,
@@ -70,7 +71,7 @@ logging: {level: debug, format: json}
   EXPECT_EQ(config->rules, "/etc/vigie/rules.yaml");
   EXPECT_FALSE(config->detect_lang);
   LogConfig log{LogConfig::Kind::Kafka, 2, 24h, std::uint64_t{1} << 40, 5, {}};
-  log.kafka = {"a:1,b:2", "acme.", 12, 3, "one", "node-1", {{"compression.type", "zstd"}}};
+  log.kafka = {"a:1,b:2", "acme.", 12, 3, "one", 4, "node-1", {{"compression.type", "zstd"}}};
   EXPECT_EQ(config->log, log);
   AlertsConfig alerts;
   alerts.surge = {false, 10min, 1, 2, 3.0, 5.0, 2.5, 1min, 1h, 48h};

@@ -1,0 +1,112 @@
+#include "pipeline/cli/worker_threads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <ranges>
+#include <thread>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+#include "pipeline/cli/service.h"
+#include "pipeline/run/author_fold.h"
+
+namespace vigie {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kWait{100};
+constexpr milliseconds kRestartPause{1000};
+
+}  // namespace
+
+struct WorkerThreads::Impl {
+  Parts parts;
+  bool embedded = true;
+  std::unique_ptr<AuthorFold> author_fold;  // with Kafka
+  struct Slot {
+    std::atomic<std::int64_t> oldest{0};  // stream time in microseconds; 0: not known
+    std::atomic<bool> runs{false};
+  };
+  std::vector<Slot> slots;
+  std::atomic<bool> stopping{false};
+  std::vector<std::jthread> threads;
+
+  explicit Impl(Parts p) : parts(std::move(p)) {}
+  void run(Slot& slot);
+  Result<void> work(Slot& slot);
+  Time horizon() const;
+};
+
+Time WorkerThreads::Impl::horizon() const {
+  const auto oldest =
+      slots | std::views::transform([](const auto& slot) { return slot.oldest.load(); });
+  return Time{std::chrono::microseconds{std::ranges::min(oldest)}};
+}
+
+Result<void> WorkerThreads::Impl::work(Slot& slot) {
+  Worker worker(parts.log, parts.store, parts.keys, parts.rules, parts.registry, parts.options);
+  auto started = worker.start();
+  if (!started) return started;
+  slot.runs = true;
+  while (!stopping) {
+    // What Kafka keeps can wait there, or go to another node.
+    if (!embedded && parts.holds()) {
+      std::this_thread::sleep_for(kWait);
+      continue;
+    }
+    auto stepped = worker.step(kWait);
+    if (!stepped) return std::unexpected(std::move(stepped.error()));
+    slot.oldest = worker.oldest_stream_time().time_since_epoch().count();
+    parts.moved(worker.stream_time(), horizon());
+  }
+  return {};
+}
+
+void WorkerThreads::Impl::run(Slot& slot) {
+  while (!stopping) {
+    const Result<void> ended = work(slot);
+    slot.runs = false;
+    if (ended || stopping) return;
+    if (embedded || ended.error().code != Code::Unavailable) return parts.ended(ended.error());
+    spdlog::warn("worker error=\"{}\" action=restart", ended.error().message);
+    for (auto left = kRestartPause; left > milliseconds{0} && !stopping; left -= kWait) {
+      std::this_thread::sleep_for(kWait);
+    }
+  }
+}
+
+WorkerThreads::WorkerThreads(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {
+  Impl& self = *impl_;
+  const Config& config = self.parts.config;
+  self.embedded = config.log.kind == LogConfig::Kind::Embedded;
+  if (!self.embedded) {
+    self.author_fold = std::make_unique<AuthorFold>(self.parts.log, self.parts.store);
+  }
+  WorkerOptions& options = self.parts.options;
+  options.max_batch = config.log.batch_mentions;
+  options.log_is_remote = !self.embedded;
+  options.texts = config.retention;
+  options.author_fold = self.author_fold.get();
+  options.stopping = [&self] { return self.stopping.load(); };
+  const int count = self.embedded ? 1 : config.log.kafka.workers;
+  self.slots = std::vector<Impl::Slot>(static_cast<std::size_t>(count));
+}
+
+WorkerThreads::~WorkerThreads() {
+  impl_->stopping = true;
+  impl_->threads.clear();
+}
+
+void WorkerThreads::start() {
+  for (Impl::Slot& slot : impl_->slots) {
+    impl_->threads.emplace_back([this, &slot] { impl_->run(slot); });
+  }
+}
+
+bool WorkerThreads::all_run() const {
+  return std::ranges::all_of(impl_->slots, [](const auto& slot) { return slot.runs.load(); });
+}
+
+}  // namespace vigie

@@ -1,5 +1,6 @@
 // The command around the topics of an installation with Kafka.
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 #include <fmt/format.h>
@@ -62,6 +63,10 @@ Result<KafkaOptions> options_of(const TopicsCommand& command) {
   return kafka_options(config->log);
 }
 
+bool is_to_be_made(const TopicPlan& plan) {
+  return plan.trouble.empty() && (plan.is_missing || !plan.changes.empty());
+}
+
 }  // namespace
 
 Exit topics_plan(const TopicsCommand& command) {
@@ -80,9 +85,13 @@ Exit topics_apply(const TopicsCommand& command) {
   if (!plans) return report(plans.error());
   const auto applied = apply_topics(*options, *plans);
   if (!applied) return report(applied.error());
-  // As it is now, not as it was meant to be.
-  plans = plan_topics(*options);
-  if (!plans) return report(plans.error());
+  // As it is now, not as it was meant to be; a change shows a moment after it is made.
+  const auto deadline = std::chrono::steady_clock::now() + options->request_timeout;
+  do {
+    plans = plan_topics(*options);
+    if (!plans) return report(plans.error());
+  } while (std::ranges::any_of(*plans, is_to_be_made) &&
+           std::chrono::steady_clock::now() < deadline);
   const Count count = print(*plans);
   return count.missing + count.changed + count.troubled == 0 ? Exit::Good : Exit::Input;
 }

@@ -60,6 +60,11 @@ class EmbeddedLog : public EventLog {
   // Shows every record of a partition to `judge` and does what it says. Any thread, one at a time.
   Result<Forgotten> forget(Topic topic, Partition partition, const Judge& judge);
 
+  // When the records of a partition were written: each at most a minute after the time of the first
+  // entry whose offset is greater than its own, and after all entries if there is none. Empty for
+  // topics that are never forgotten by age.
+  Result<std::vector<std::pair<Offset, Time>>> ages(Topic topic, Partition partition) const;
+
   struct Impl;  // private to embedded_log.cc
 
  private:

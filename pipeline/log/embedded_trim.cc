@@ -99,6 +99,27 @@ Result<void> EmbeddedLog::Impl::forget_latest(const LogPlace& place, Offset begi
   return result;
 }
 
+Result<std::vector<std::pair<Offset, Time>>> EmbeddedLog::ages(Topic topic,
+                                                               Partition partition) const {
+  std::vector<std::pair<Offset, Time>> out;
+  const LogPlace place{topic, partition};
+  const std::string prefix = meta_key('x', place);
+  bool damaged = false;
+  auto scanned = impl_->store.scan(Space::Meta, prefix, prefix_end(prefix),
+                                   [&](std::string_view key, std::string_view value) {
+                                     ByteReader name(key.substr(prefix.size()));
+                                     ByteReader bytes(value);
+                                     const auto minute = name.fixed<Minute>();
+                                     const auto offset = bytes.fixed<Offset>();
+                                     damaged = !name.ok() || !bytes.ok();
+                                     out.emplace_back(offset, start_of_minute(minute));
+                                     return !damaged;
+                                   });
+  if (!scanned) return std::unexpected(std::move(scanned.error()));
+  if (damaged) return std::unexpected(damaged_meta(place, "time of a record"));
+  return out;
+}
+
 // The first record that a group which reads the place has not committed; what nobody reads has
 // none. Mentions are read by a worker also before it commits for the first time.
 Result<Offset> EmbeddedLog::Impl::unread_from(const LogPlace& place, Offset begin) {

@@ -56,6 +56,8 @@ struct Record {
   Partition partition{};
   std::string key;
   std::optional<std::string> value;
+  // When it was written, of what another log had before: it ages from there. The epoch: now.
+  Time written{};
 };
 
 // A record as read; views are valid until the reader's next poll.

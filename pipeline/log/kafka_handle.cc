@@ -164,7 +164,7 @@ int kafka_produce(rd_kafka_t* producer, const char* topic, const Record& record,
   // A null pointer is a tombstone; the data of an empty string is not null.
   const char* value = record.value ? record.value->data() : nullptr;
   const std::size_t size = record.value ? record.value->size() : 0;
-  std::array<rd_kafka_vu_t, 5> fields{};
+  std::array<rd_kafka_vu_t, 6> fields{};
   fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
   fields[0].u.cstr = topic;
   fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
@@ -175,6 +175,9 @@ int kafka_produce(rd_kafka_t* producer, const char* topic, const Record& record,
   fields[3].u.mem = {const_cast<char*>(value), size};
   fields[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
   fields[4].u.ptr = opaque;
+  fields[5].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+  fields[5].u.i64 =
+      std::chrono::floor<std::chrono::milliseconds>(record.written).time_since_epoch().count();
   rd_kafka_error_t* error = rd_kafka_produceva(producer, fields.data(), fields.size());
   if (error == nullptr) return RD_KAFKA_RESP_ERR_NO_ERROR;
   const auto code = rd_kafka_error_code(error);

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -202,6 +203,55 @@ auto ask_broker(const KafkaOptions& options, const Ask& ask) -> decltype(ask(nul
 }
 
 }  // namespace
+
+Result<std::vector<TopicExtent>> topic_extents(const KafkaOptions& options,
+                                               std::span<const Topic> topics,
+                                               std::int32_t partitions) {
+  // Also what is not committed yet stands there.
+  auto handle = kafka_consumer(options, "ends", "read_uncommitted");
+  if (!handle) return std::unexpected(std::move(handle.error()));
+  const auto deadline = SteadyClock::now() + options.request_timeout;
+  std::vector<TopicExtent> out;
+  for (const Topic topic : topics) {
+    const std::string name = kafka_topic(options, topic);
+    for (std::int32_t i = 0; i < partitions;) {
+      TopicExtent extent{.topic = topic, .partition = Partition{i}};
+      const auto error =
+          rd_kafka_query_watermark_offsets(handle->get(), name.c_str(), i, &extent.oldest,
+                                           &extent.end, kafka_wait(options.request_timeout));
+      if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        out.push_back(extent);
+        ++i;
+        continue;
+      }
+      if (kafka_code(error) != Code::Unavailable || SteadyClock::now() > deadline) {
+        return std::unexpected(kafka_error(fmt::format("end of {}/{}", name, i), error));
+      }
+      // A topic just made, or a leader just lost; no event tells when that is over.
+      std::this_thread::sleep_for(milliseconds{50});
+    }
+  }
+  return out;
+}
+
+Result<std::size_t> group_members(const KafkaOptions& options, std::string_view group) {
+  return ask_broker(options, [&](rd_kafka_t* handle) -> Result<std::size_t> {
+    const std::string name = options.topic_prefix + std::string(group);
+    const rd_kafka_group_list* found = nullptr;
+    const auto error = rd_kafka_list_groups(handle, name.c_str(), &found,
+                                            static_cast<int>(options.request_timeout.count()));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return std::unexpected(kafka_error(fmt::format("members of group {}", name), error));
+    }
+    const std::unique_ptr<const rd_kafka_group_list, decltype(&rd_kafka_group_list_destroy)> owner(
+        found, rd_kafka_group_list_destroy);
+    std::size_t members = 0;
+    for (int i = 0; i < found->group_cnt; ++i) {
+      members += static_cast<std::size_t>(found->groups[i].member_cnt);
+    }
+    return members;
+  });
+}
 
 Result<std::vector<TopicPlan>> plan_topics(const KafkaOptions& options) {
   return ask_broker(options, [&](rd_kafka_t* handle) { return plan_topics(handle, options); });

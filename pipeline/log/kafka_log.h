@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pipeline/log/event_log.h"
@@ -74,6 +76,21 @@ struct TopicPlan {
 Result<std::vector<TopicPlan>> plan_topics(const KafkaOptions& options);
 // Makes what is missing and changes what does not fit, as the plan says.
 Result<void> apply_topics(const KafkaOptions& options, const std::vector<TopicPlan>& plans);
+
+// What a partition holds: records from `oldest` to before `end`, and what marks transactions.
+struct TopicExtent {
+  Topic topic = Topic::Mentions;
+  Partition partition{};
+  Offset oldest = 0;
+  Offset end = 0;
+};
+// Of the partitions of topics that are there.
+Result<std::vector<TopicExtent>> topic_extents(const KafkaOptions& options,
+                                               std::span<const Topic> topics,
+                                               std::int32_t partitions);
+
+// How many processes read as this group now.
+Result<std::size_t> group_members(const KafkaOptions& options, std::string_view group);
 
 // The log of an installation with Kafka. Any thread may call it; it outlives its readers. A reader
 // with a changelog commits exactly once; what any other commits is processed at least once: outputs

@@ -80,6 +80,24 @@ TEST_F(Trimming, DropsReadMentionsThatArePastTheirAge) {
   EXPECT_EQ(read(*reader(Topic::Mentions, "third")), std::vector<std::string>{"x/2"});
 }
 
+TEST_F(Trimming, TellsWhenRecordsWereWritten) {
+  open();
+  const Time began = now_;
+  write(Topic::Mentions, "x/1");
+  pass(minutes{5});
+  write(Topic::Mentions, "x/2");
+  write(Topic::Mentions, "x/3");
+  pass(minutes{5});
+
+  const auto ages = log_->ages(Topic::Mentions, Partition{0});
+
+  ASSERT_TRUE(ages);
+  const std::vector<std::pair<Offset, Time>> expected = {
+      {1, began}, {1, began + minutes{5}}, {3, began + minutes{10}}};
+  EXPECT_EQ(*ages, expected);
+  EXPECT_TRUE(log_->ages(Topic::Cursors, Partition{0})->empty());
+}
+
 TEST_F(Trimming, DropsReadMentionsBeyondTheSizeLimit) {
   options_.mentions_max_bytes = 5000;
   open();

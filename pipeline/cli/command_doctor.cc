@@ -13,6 +13,7 @@
 #include "pipeline/cli/report.h"
 #include "pipeline/cli/service.h"
 #include "pipeline/log/kafka_log.h"
+#include "pipeline/run/handover.h"
 #include "pipeline/run/rules_source.h"
 #include "state/store.h"
 
@@ -149,6 +150,8 @@ void check_log(const Config& config, Findings& findings) {
     return findings.warn("log", log.error().message + "; `vigie run` makes them");
   }
   if (!log) return findings.bad("log", log.error());
+  const auto whole = check_whole(**log, config.log.kafka.topic_prefix);
+  if (!whole) return findings.bad("log", whole.error());
   findings.good("log",
                 fmt::format("Kafka at {}: topics fit, {} partitions", config.log.kafka.bootstrap,
                             (*log)->partitions(Topic::Mentions)));

@@ -24,6 +24,7 @@
 #include "pipeline/run/action_desk.h"
 #include "pipeline/run/alerting.h"
 #include "pipeline/run/erasures.h"
+#include "pipeline/run/handover.h"
 #include "pipeline/run/ingest.h"
 #include "pipeline/run/rule_cost_board.h"
 #include "pipeline/run/rules_source.h"
@@ -140,7 +141,7 @@ Result<void> Service::Impl::open_log() {
     auto opened = KafkaLog::open(std::move(options));
     if (!opened) return std::unexpected(std::move(opened.error()));
     log = std::move(*opened);
-    return {};
+    return check_handover(*log, *keys, config.log.kafka.topic_prefix);
   }
   auto opened = EmbeddedLog::open(embedded_options(config.log), *store);
   if (!opened) return std::unexpected(std::move(opened.error()));
@@ -329,7 +330,10 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   auto secret = author_secret(config);
   if (!secret) return std::unexpected(std::move(secret.error()));
   self.keys.emplace(*secret);
-  for (const auto step : {&Impl::open_stores, &Impl::open_log}) {
+  // Topics that are refused leave nothing in the data directory.
+  const auto first = self.embedded ? &Impl::open_stores : &Impl::open_log;
+  const auto second = self.embedded ? &Impl::open_log : &Impl::open_stores;
+  for (const auto step : {first, second}) {
     auto done = (self.*step)();
     if (!done) return std::unexpected(std::move(done.error()));
   }

@@ -8,6 +8,8 @@
 #include <prometheus/counter.h>
 #include <prometheus/registry.h>
 
+#include "pipeline/core/clock.h"
+#include "pipeline/run/handover.h"
 #include "pipeline/run/placement.h"
 #include "state/cut.h"
 
@@ -22,8 +24,6 @@ constexpr int kSaveEvery = 60;
 // What a node that takes over may have to write: far more than are raised while nobody writes.
 constexpr std::size_t kRaisedKept = 1'000;
 
-const std::string kStateKey{'\x01', 'a'};
-
 }  // namespace
 
 struct Alerting::Impl {
@@ -33,6 +33,7 @@ struct Alerting::Impl {
   std::unique_ptr<LogReader> reader;
   std::map<Partition, Offset> next;
   int unsaved = 0;
+  bool is_handed_over = true;  // what an export told may still be in the topic
   std::vector<Record> outputs;
   CutJoiner joiner;
   // Of one node among several.
@@ -90,11 +91,13 @@ Result<void> Alerting::Impl::save() {
   Effects effects;
   effects.outputs = std::move(outputs);
   outputs.clear();
-  effects.state.put(Space::Meta, kStateKey, detector.save());
+  effects.state.put(Space::Meta, kDetectorState, detector.save());
   for (const auto& [partition, offset] : next) effects.next.emplace_back(partition, offset);
   next.clear();
   unsaved = 0;
-  return reader->commit(std::move(effects));
+  auto committed = reader->commit(std::move(effects));
+  if (!committed || !std::exchange(is_handed_over, false)) return committed;
+  return drop_handed_over_detector(log);
 }
 
 Alerting::Alerting(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -104,8 +107,12 @@ Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
                                                  prometheus::Registry& registry,
                                                  const SurgeOptions& options, bool has_peers) {
   const std::int32_t partitions = log.partitions(Topic::Mentions);
-  auto stored = store.get(Space::Meta, kStateKey);
+  auto stored = store.get(Space::Meta, kDetectorState);
   if (!stored) return std::unexpected(std::move(stored.error()));
+  if (!*stored) {
+    stored = handed_over_detector(log, system_clock()());
+    if (!stored) return std::unexpected(std::move(stored.error()));
+  }
   SurgeDetector detector(options, partitions);
   if (*stored) {
     auto loaded = SurgeDetector::load(**stored, options, partitions);
@@ -122,7 +129,7 @@ Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
         {{"kind", std::string(name(AlertKind::Surge))}, {"state", std::string(name(state))}});
   }
   auto impl = std::make_unique<Impl>(
-      Impl{log, alerts, std::move(detector), nullptr, {}, 0, {}, {}, nullptr, true, {}});
+      Impl{log, alerts, std::move(detector), nullptr, {}, 0, true, {}, {}, nullptr, true, {}});
   if (has_peers) {
     impl->placement = std::make_unique<Placement>(log, store, "alerts");
     impl->writes = false;

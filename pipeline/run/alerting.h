@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string_view>
 
 #include "pipeline/alerts/surge.h"
 #include "pipeline/core/error.h"
@@ -13,6 +14,11 @@ class Registry;
 }
 
 namespace vigie {
+
+// Where the detectors keep what they remember, in Space::Meta.
+constexpr std::string_view kDetectorState =
+    "\x01"
+    "a";
 
 // The evaluator of alerts: folds the workers' cuts and writes what its detectors raise, together
 // with where it stands. Of several nodes all fold, which gives all of them the same alerts, and one

@@ -14,12 +14,6 @@ namespace {
 // How long after its end a minute is cut, by record time.
 constexpr std::chrono::seconds kCutDelay{10};
 
-std::string cut_state_key(Partition partition) {
-  std::string key{'\x01', 'c'};
-  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
-  return key;
-}
-
 // The last minute whose end lies kCutDelay or more before `seen_at`.
 Minute last_over(Time seen_at) {
   return minute_of(seen_at - kCutDelay) - 1;
@@ -27,14 +21,25 @@ Minute last_over(Time seen_at) {
 
 }  // namespace
 
+std::string cut_state_key(Partition partition) {
+  std::string key{'\x01', 'c'};
+  put_fixed(key, static_cast<std::uint16_t>(number(partition)));
+  return key;
+}
+
+std::optional<Minute> parse_cut_state(std::string_view value) {
+  ByteReader bytes(value);
+  const auto minute = bytes.fixed<Minute>();
+  if (!bytes.ok() || !bytes.at_end()) return std::nullopt;
+  return minute;
+}
+
 Result<void> CutBuilder::load(const Store& store, const Authors& authors, Time stream_time) {
   auto stored = store.get(Space::Meta, cut_state_key(partition_));
   if (!stored) return std::unexpected(std::move(stored.error()));
   if (*stored) {
-    ByteReader bytes(**stored);
-    last_ = bytes.fixed<Minute>();
-    if (!bytes.ok() || !bytes.at_end())
-      return fail(Code::Corrupt, "worker: the last cut is damaged");
+    last_ = parse_cut_state(**stored);
+    if (!last_) return fail(Code::Corrupt, "worker: the last cut is damaged");
     auto read = authors.read_sets(partition_, hour_of_minute(*last_ - Cut::kMinutes),
                                   [&](const Authors::SetChange& change) { changed(change); });
     if (!read) return read;

@@ -16,6 +16,10 @@
 
 namespace vigie {
 
+// Where the last minute that was cut stands in Space::Meta, which is a row of `CutBuilder::row`.
+std::string cut_state_key(Partition partition);
+std::optional<Minute> parse_cut_state(std::string_view value);
+
 // The cuts of one partition: which minute is due, and what has changed since the last one. A minute
 // is cut ten seconds after its end, by record time. One thread.
 class CutBuilder {

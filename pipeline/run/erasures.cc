@@ -16,6 +16,7 @@
 #include "pipeline/core/bytes.h"
 #include "pipeline/core/json.h"
 #include "pipeline/log/embedded_log.h"
+#include "pipeline/run/alerting.h"
 #include "pipeline/run/erasure.h"
 #include "pipeline/run/erasure_book.h"
 #include "pipeline/run/erasure_match.h"
@@ -120,7 +121,7 @@ Result<std::vector<Row>> Erasures::Impl::rows(char what) const {
 // What the detectors saved names authors by the first eight bytes of their keys. Who has written
 // again since is named rightly.
 Result<bool> Erasures::Impl::detectors_forgot(const std::vector<Erasure>& erasures) const {
-  auto saved = parts.store.get(Space::Meta, std::string{'\x01', 'a'});
+  auto saved = parts.store.get(Space::Meta, kDetectorState);
   if (!saved) return std::unexpected(std::move(saved.error()));
   if (!*saved) return true;
   const Authors authors(parts.store);

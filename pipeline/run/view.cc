@@ -15,6 +15,7 @@
 
 #include "pipeline/core/bytes.h"
 #include "pipeline/core/json.h"
+#include "pipeline/run/handover.h"
 #include "pipeline/run/records.h"
 #include "state/cut.h"
 #include "state/stream_time.h"
@@ -294,6 +295,7 @@ void View::Impl::push(const LogRecord& record, const ConversationRecord* change,
 }
 
 void View::Impl::fold_alert(const LogRecord& record) {
+  if (is_detector_record(record.key)) return;
   auto folded = alerts.fold(record.key, record.value);
   if (!folded) spdlog::error("view topic=alerts error=\"{}\"", folded.error().message);
   if (!record.value || !folded) return;

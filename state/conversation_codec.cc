@@ -256,6 +256,15 @@ bool decode(std::string_view id, std::string_view bytes, Conversation& out) {
   return true;
 }
 
+std::optional<std::string> item_content(std::string_view id, std::string_view bytes) {
+  Conversation conversation;
+  if (!decode(id, bytes, conversation)) return std::nullopt;
+  conversation.partition = 0;
+  conversation.last_offset = 0;
+  conversation.oldest = {};
+  return encode(conversation);
+}
+
 std::string queues_key(std::string_view id) {
   return std::string(1, '\x01').append(id);
 }

@@ -114,6 +114,10 @@ struct ActionDone {
 std::optional<std::string> item_without(std::string_view id, std::string_view bytes,
                                         const std::set<std::string, std::less<>>& messages);
 
+// The stored form of an item without where its records lie in a log: equal where two logs say the
+// same of it. Nothing when it cannot be read.
+std::optional<std::string> item_content(std::string_view id, std::string_view bytes);
+
 // The key of an item in Space::Queues; of the empty id that of the clocks.
 std::string queues_key(std::string_view id);
 

@@ -124,6 +124,13 @@ struct TopicsCommand {
 Exit topics_plan(const TopicsCommand& command);
 Exit topics_apply(const TopicsCommand& command);
 
+struct ExportCommand {
+  std::string config;
+  std::string to;
+};
+// Moves a data directory with the embedded log to Kafka.
+Exit export_to_kafka(const ExportCommand& command);
+
 struct BackupCommand {
   std::string config;
   std::string to;

@@ -29,6 +29,7 @@ struct Commands {
   CountersCommand counters;
   QueueCommand queue;
   TopicsCommand topics;
+  ExportCommand moved;
   GenerateCommand generate;
   DoctorCommand doctor;
   BackupCommand backup;
@@ -244,6 +245,30 @@ void add_topics(CLI::App& app, Commands& commands, Exit& exit) {
   apply->callback([&] { exit = topics_apply(commands.topics); });
 }
 
+void add_export(CLI::App& app, Commands& commands, Exit& exit) {
+  CLI::App* move = app.add_subcommand(
+      "export",
+      "Move an installation from the embedded log to Kafka: its records and all of its state go "
+      "into empty topics and are compared with what is there.\n"
+      "  1. Write the config the service is to run with: log.kind kafka, another data_dir (empty), "
+      "the same author_key.\n"
+      "  2. Stop the service.\n"
+      "  3. vigie export -c OLD --to NEW; the topics get as many partitions as the embedded log "
+      "has. "
+      "OLD is only read.\n"
+      "  4. vigie run -c NEW. It makes its state from the topics and goes on where the old one "
+      "stopped; do not start that again.\n"
+      "Until it ends well no service starts over the topics; after a failure delete them and begin "
+      "again, or start the old service");
+  move->add_option("-c,--config", commands.moved.config,
+                   "Config file of the installation with the embedded log; its service is stopped")
+      ->required();
+  move->add_option("--to", commands.moved.to,
+                   "Config file with log.kind kafka, with which the service runs afterwards")
+      ->required();
+  move->callback([&] { exit = export_to_kafka(commands.moved); });
+}
+
 void add_backup(CLI::App& app, Commands& commands, Exit& exit) {
   CLI::App* backup =
       app.add_subcommand("backup", "Save the store of a data directory; the service may run");
@@ -278,6 +303,7 @@ int answer(int argc, char** argv) {
   add_data(app, commands, exit);
   add_queue(app, commands, exit);
   add_topics(app, commands, exit);
+  add_export(app, commands, exit);
   add_backup(app, commands, exit);
   try {
     app.parse(argc, argv);

@@ -27,7 +27,9 @@ vigie_integration(jetstream TIMEOUT 300)
 vigie_integration(prometheus TIMEOUT 300 LABELS slow)
 vigie_integration(kafka TIMEOUT 400 LABELS kafka slow)
 vigie_integration(nodes TIMEOUT 400 LABELS kafka slow)
-set_tests_properties(integration.kafka integration.nodes PROPERTIES RESOURCE_LOCK kafka_broker)
+vigie_integration(export TIMEOUT 400 LABELS kafka slow)
+set_tests_properties(integration.kafka integration.nodes integration.export PROPERTIES
+  RESOURCE_LOCK kafka_broker)
 
 # Faults of machines and brokers under load, each once for every 20 of VIGIE_ROUNDS.
 add_test(NAME fault.kafka

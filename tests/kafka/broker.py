@@ -2,7 +2,7 @@
 """A real Kafka broker for tests: one KRaft node on loopback, thrown away afterwards.
 
   broker.py prepare          fetch the broker's jars with mvn (needed once; `run` does it too)
-  broker.py run [--dir D]    run a broker in a temporary directory (below D)
+  broker.py run [--dir D] [--heap SIZE]    run a broker in a temporary directory (below D)
 
 `run` prints {"bootstrap": "127.0.0.1:PORT", "pid": N} when the broker answers, and the same line
 again after each restart. It reads commands from its standard input, one a line: `kill` (kill -9),
@@ -10,7 +10,8 @@ again after each restart. It reads commands from its standard input, one a line:
 broker and removes its files at the end of its standard input and on SIGTERM or SIGINT. When it dies
 otherwise, the kernel kills the broker.
 
-Jars are kept in $VIGIE_KAFKA_JARS, by default build/kafka in the repository. The heap is 512 MB.
+Jars are kept in $VIGIE_KAFKA_JARS, by default build/kafka in the repository. The heap is 512 MB; a
+broker that is given another one is there to be measured, and its code is compiled as far as it goes.
 """
 
 import argparse
@@ -137,16 +138,18 @@ def die_with_parent():
 
 
 class Broker:
-    def __init__(self, jars, directory):
+    def __init__(self, jars, directory, heap=None):
         self.jars = jars
+        self.heap = heap
         self.directory = directory
         self.port = free_port()
         self.process = None
         self.properties = directory / "server.properties"
 
     def java(self, *arguments, heap="512m"):
-        options = ["-Xmx" + heap, "-Xms" + heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                   "-Xshare:auto", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        quick = [] if self.heap else ["-XX:TieredStopAtLevel=1"]
+        options = ["-Xmx" + heap, "-Xms" + heap, "-XX:+UseSerialGC", *quick, "-Xshare:auto",
+                   "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                    "-Dorg.slf4j.simpleLogger.showDateTime=true"]
         return ["java", *options, "-cp", f"{self.jars}/*", *arguments]
 
@@ -168,8 +171,9 @@ class Broker:
         log = open(self.directory / "broker.log", "ab")
         with contextlib.closing(log):
             self.process = subprocess.Popen(
-                self.java("kafka.Kafka", str(self.properties)), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, cwd=self.directory, preexec_fn=die_with_parent)
+                self.java("kafka.Kafka", str(self.properties), heap=self.heap or "512m"),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
+                preexec_fn=die_with_parent)
         deadline = time.monotonic() + START_SECONDS
         while not answers(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -218,12 +222,12 @@ def serve(broker):
             print("{}", flush=True)
 
 
-def run(parent):
+def run(parent, heap):
     jars = prepare()
     signal.signal(signal.SIGTERM, stop_on_signal)
     signal.signal(signal.SIGINT, stop_on_signal)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="vigie-kafka-", dir=parent))
-    broker = Broker(jars, directory)
+    broker = Broker(jars, directory, heap)
     try:
         serve(broker)
     finally:
@@ -240,11 +244,12 @@ def main():
     commands.add_parser("prepare")
     runner = commands.add_parser("run")
     runner.add_argument("--dir", default=None)
+    runner.add_argument("--heap", default=None, metavar="SIZE")
     arguments = parser.parse_args()
     if arguments.command == "prepare":
         prepare()
     else:
-        run(arguments.dir)
+        run(arguments.dir, arguments.heap)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/core/clock.h"
 #include "pipeline/log/event_log.h"
 
 namespace vigie {
@@ -52,6 +53,9 @@ struct KafkaOptions {
   KafkaObserver observer{};
   // Long questions to a broker end soon after this is true. May be empty.
   std::function<bool()> stopping;
+  // What readers with a changelog go by: how old their state is, and how long they have waited.
+  Clock wall = system_clock();
+  std::function<std::chrono::steady_clock::time_point()> steady = std::chrono::steady_clock::now;
 
   std::chrono::milliseconds request_timeout{10'000};   // one question to a broker
   std::chrono::milliseconds delivery_timeout{30'000};  // from append to the last delivery report

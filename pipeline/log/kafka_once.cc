@@ -11,7 +11,6 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
 
 // How long one poll goes on with a restore, before the group is looked after again.
 constexpr milliseconds kRestoreSlice{500};
@@ -35,7 +34,7 @@ void KafkaReader::hold() {
 }
 
 bool KafkaReader::is_soon() const {
-  return SteadyClock::now() - dealt_at_ < kOpenTransaction;
+  return options_.steady() - dealt_at_ < kOpenTransaction;
 }
 
 // True when the state of every dealt partition stands at the end of its changelog. What a broker
@@ -144,12 +143,12 @@ Result<std::optional<Offset>> KafkaReader::start_of_state(Partition partition,
 
 // State that would be folded anew if it came back: it may hold what was erased elsewhere.
 Result<void> KafkaReader::drop_stale() {
-  dropped_at_ = SteadyClock::now();
+  dropped_at_ = options_.steady();
   const std::vector<Partition> mine = dealt_ ? *dealt_ : partitions();
   for (std::int32_t i = 0; i < source_.partitions; ++i) {
     const Partition partition{i};
     if (std::ranges::find(mine, partition) != mine.end()) continue;
-    const auto stale = is_stale(*read_.changelog, partition, store_);
+    const auto stale = is_stale(*read_.changelog, partition, store_, options_.wall());
     if (!stale) return std::unexpected(stale.error());
     if (!*stale) continue;
     auto gone = source_.owners->write_unowned(partition, [&]() -> Result<void> {
@@ -195,8 +194,8 @@ std::vector<Record> KafkaReader::with_commits(
 // A transaction is refused to a name that another has taken over; the group tells whether that
 // other is a twin, within a heartbeat.
 Error KafkaReader::why_it_failed(Error error) {
-  const auto deadline = SteadyClock::now() + options_.session_timeout / 2;
-  while (transactor_->fenced() && SteadyClock::now() < deadline) {
+  const auto deadline = options_.steady() + options_.session_timeout / 2;
+  while (transactor_->fenced() && options_.steady() < deadline) {
     const Message message(rd_kafka_consumer_poll(handle_.get(), 100));
     if (look_for_the_end()) return *broken_;
   }
@@ -236,7 +235,7 @@ Result<void> KafkaReader::commit_once(Effects effects) {
     once_.applied[place.second][place.first] = next;
   }
   // Also of topics that got nothing: their owner knows that nothing is missed.
-  const Time now = system_clock()();
+  const Time now = options_.wall();
   for (const auto& [partition, commit] : commits) {
     for (const auto& [topic, next] : once_.applied[partition]) {
       put_applied(effects.state, topic, partition, next, now);
@@ -258,7 +257,7 @@ Result<void> KafkaReader::commit_once(Effects effects) {
                     {}};
     return {};
   }
-  if (SteadyClock::now() - dropped_at_ > kLookForStale) return drop_stale();
+  if (options_.steady() - dropped_at_ > kLookForStale) return drop_stale();
   return {};
 }
 

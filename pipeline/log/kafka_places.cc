@@ -14,7 +14,6 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
 
 // A shorter wait than this is not worth a question to a broker.
 constexpr milliseconds kShortestQuestion{200};
@@ -34,9 +33,9 @@ std::optional<Offset> parse_offset(std::string_view value) {
 // Finds where each dealt partition starts and begins to fetch. After a failure the next poll tries
 // again.
 Result<void> KafkaReader::settle(milliseconds wait) {
-  const auto deadline = SteadyClock::now() + std::max(wait, kShortestQuestion);
+  const auto deadline = options_.steady() + std::max(wait, kShortestQuestion);
   const auto left = [&] {
-    return std::max(std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now()),
+    return std::max(std::chrono::duration_cast<milliseconds>(deadline - options_.steady()),
                     kShortestQuestion);
   };
   std::map<Partition, Offset> in_group;
@@ -68,11 +67,11 @@ Result<void> KafkaReader::settle(milliseconds wait) {
 
 // A reader of all partitions knows its place when it is made: "the end" is the end of that moment.
 Result<void> KafkaReader::settle_at_once() {
-  const auto deadline = SteadyClock::now() + options_.request_timeout;
+  const auto deadline = options_.steady() + options_.request_timeout;
   while (true) {
     auto settled = settle(options_.request_timeout);
     const bool passing = !settled && settled.error().code == Code::Unavailable;
-    if (!passing || SteadyClock::now() > deadline) return settled;
+    if (!passing || options_.steady() > deadline) return settled;
     // A topic just made, or a leader just lost; no event tells when that is over.
     std::this_thread::sleep_for(milliseconds{50});
   }

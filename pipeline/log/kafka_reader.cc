@@ -18,7 +18,6 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
 
 // One poll stays below this, so that records of the largest size do not add up to gigabytes.
 constexpr std::size_t kMaxBatchBytes = std::size_t{16} << 20;
@@ -153,7 +152,7 @@ void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t*
   if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     // Where to start is asked after the callback, which must not block; nothing is fetched until
     // then.
-    dealt_at_ = SteadyClock::now();
+    dealt_at_ = options_.steady();
     dealt_.emplace();
     for (int i = 0; i < partitions->cnt; ++i) {
       dealt_->push_back(Partition{partitions->elems[i].partition});
@@ -169,7 +168,7 @@ void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t*
 
 Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, milliseconds wait) {
   if (broken_) return std::unexpected(*broken_);
-  const auto deadline = SteadyClock::now() + wait;
+  const auto deadline = options_.steady() + wait;
   records_.clear();
   messages_.clear();
   bytes_ = 0;
@@ -189,20 +188,19 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
   while (messages_.size() < max && bytes_ < kMaxBatchBytes) {
     if (read_.changelog && add_in_order()) continue;
     // Waits only for the first record: what is at hand goes out at once.
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now());
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - options_.steady());
     Message message(
         rd_kafka_consumer_poll(handle_.get(), messages_.empty() ? kafka_wait(left) : 0));
     if (rebalanced_) {
       messages_.clear();
       records_.clear();
       if (!dealt_ || read_.changelog) return std::span<const LogRecord>();
-      auto settled =
-          settle(std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now()));
+      auto settled = settle(std::chrono::duration_cast<milliseconds>(deadline - options_.steady()));
       if (!settled) return std::unexpected(settled.error());
       return std::span<const LogRecord>();
     }
     if (message == nullptr) {
-      if (!messages_.empty() || SteadyClock::now() >= deadline) break;
+      if (!messages_.empty() || options_.steady() >= deadline) break;
       continue;
     }
     if (auto taken = take(std::move(message)); !taken) {
@@ -225,7 +223,7 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
 // Adds what is due next of all partitions; false when there is nothing, or a partition is to be
 // heard first.
 bool KafkaReader::add_in_order() {
-  const auto now = SteadyClock::now();
+  const auto now = options_.steady();
   const bool anyway =
       merge_.bytes() > kMostMergedBytes || (held_since_ && now - *held_since_ > kPatience);
   if (auto message = merge_.pop(anyway)) {

@@ -15,7 +15,6 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kBatchRecords = 5'000;
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;
@@ -126,7 +125,7 @@ Result<void> KafkaRestore::Impl::place(Partition partition) {
     place.next = (*applied)->next;
     if (place.next > end) {
       trouble = fmt::format("{} ends at {}, before {}", name, end, place.next);
-    } else if (system_clock()() - (*applied)->written > kTombstonesKept && place.next < end) {
+    } else if (options.wall() - (*applied)->written > kTombstonesKept && place.next < end) {
       trouble = fmt::format("{} was last folded at {}", name, format_time((*applied)->written));
     }
     // What retention dropped since is far older than that: nothing of it was missed.
@@ -248,7 +247,7 @@ Result<void> KafkaRestore::Impl::check_ends() const {
 // In the middle of a restore the topics stand at different moments: that is right only at its end,
 // so where to go on is written with the rows, and what was cut short goes on from there.
 Result<void> KafkaRestore::Impl::flush() {
-  const Time now = system_clock()();
+  const Time now = options.wall();
   for (const auto& [at, place] : places) put_applied(batch, at.first, at.second, place.next, now);
   auto written = guard([&] { return store.write(batch, Durability::Buffered); });
   batch = {};
@@ -298,13 +297,13 @@ Result<bool> KafkaRestore::step(milliseconds slice) {
     // A topic that stands at its end already still says so, once.
     if (auto assigned = self.assign(); !assigned) return std::unexpected(assigned.error());
   }
-  const auto deadline = SteadyClock::now() + slice;
+  const auto deadline = self.options.steady() + slice;
   const auto all_done = [&] {
     return std::ranges::all_of(self.places, [](const auto& at) { return at.second.done; });
   };
   for (auto& [at, place] : self.places) place.done = place.done || place.next >= place.end;
   while (!all_done()) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now());
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - self.options.steady());
     if (left.count() <= 0) break;
     rd_kafka_message_t* polled =
         rd_kafka_consumer_poll(self.records.get(), static_cast<int>(left.count()));
@@ -382,11 +381,12 @@ Result<std::map<Topic, Offset>> applied_places(const Changelog& changelog, Parti
   return places;
 }
 
-Result<bool> is_stale(const Changelog& changelog, Partition partition, const Store& store) {
+Result<bool> is_stale(const Changelog& changelog, Partition partition, const Store& store,
+                      Time now) {
   for (const Topic topic : changelog.topics) {
     auto applied = stored_applied(store, topic, partition);
     if (!applied) return std::unexpected(std::move(applied.error()));
-    if (*applied) return system_clock()() - (*applied)->written > kTombstonesKept;
+    if (*applied) return now - (*applied)->written > kTombstonesKept;
   }
   return false;
 }

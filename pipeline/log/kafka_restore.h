@@ -56,7 +56,8 @@ Result<void> forget_partition(const Changelog& changelog, Partition partition, S
 Result<std::map<Topic, Offset>> applied_places(const Changelog& changelog, Partition partition,
                                                const Store& store);
 // Whether a store has state of a partition that would be folded anew if it came back.
-Result<bool> is_stale(const Changelog& changelog, Partition partition, const Store& store);
+Result<bool> is_stale(const Changelog& changelog, Partition partition, const Store& store,
+                      Time now);
 
 // What a store knows of a partition's last commit, without its rows.
 Result<std::optional<KafkaCommit>> stored_commit(const Store& store, Partition partition);

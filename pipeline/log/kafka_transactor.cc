@@ -10,7 +10,6 @@ namespace vigie {
 namespace {
 
 using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
 
 // A broker ends a transaction of an owner that is gone after this; readers wait so long.
 constexpr milliseconds kTransactionTimeout{10'000};
@@ -75,12 +74,12 @@ void KafkaTransactor::Impl::disturb(rd_kafka_t*, int, const char*, void* opaque)
 
 template <class Call>
 KafkaError KafkaTransactor::Impl::insist(const Call& call) const {
-  const auto deadline = SteadyClock::now() + kCallTimeout;
+  const auto deadline = options.steady() + kCallTimeout;
   while (true) {
     KafkaError error(call(static_cast<int>(kSlice.count())));
     const bool again = error != nullptr && rd_kafka_error_is_retriable(error.get()) != 0;
     const bool stops = options.stopping && options.stopping();
-    if (!again || stops || SteadyClock::now() > deadline) return error;
+    if (!again || stops || options.steady() > deadline) return error;
   }
 }
 
@@ -95,12 +94,12 @@ Error KafkaTransactor::Impl::error_of(std::string_view what, const KafkaError& e
 
 Result<void> KafkaTransactor::Impl::produce(const Record& record) {
   std::string& topic = topics[static_cast<std::size_t>(record.topic)];
-  const auto deadline = SteadyClock::now() + kCallTimeout;
+  const auto deadline = options.steady() + kCallTimeout;
   while (true) {
     // Not copied: the records live until the transaction has ended, one way or the other.
     const int error = kafka_produce(handle.get(), topic.c_str(), record, &topic);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || SteadyClock::now() > deadline) {
+    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || options.steady() > deadline) {
       return std::unexpected(
           kafka_error(fmt::format("produce to {}/{} key `{}`", topic, number(record.partition),
                                   printable_key(record.key)),
@@ -155,7 +154,7 @@ Result<KafkaTransactor::Outcome> KafkaTransactor::commit(
     std::span<const Record> records, const rd_kafka_topic_partition_list_t* offsets,
     rd_kafka_t* consumer) {
   Impl& self = *impl_;
-  const auto begun = SteadyClock::now();
+  const auto begun = self.options.steady();
   rd_kafka_t* const handle = self.handle.get();
   self.written.clear();
   self.refused.reset();
@@ -183,7 +182,7 @@ Result<KafkaTransactor::Outcome> KafkaTransactor::commit(
   }
   // First the records, which may take their time; what is in doubt is only how it ends.
   rd_kafka_flush(handle, static_cast<int>(kCallTimeout.count()));
-  const auto ending = SteadyClock::now();
+  const auto ending = self.options.steady();
   const KafkaError error =
       self.insist([&](int wait) { return rd_kafka_commit_transaction(handle, wait); });
   if (error != nullptr) {
@@ -195,8 +194,8 @@ Result<KafkaTransactor::Outcome> KafkaTransactor::commit(
   rd_kafka_poll(handle, 0);
   Outcome outcome;
   outcome.next = std::move(self.written);
-  outcome.took = std::chrono::duration_cast<milliseconds>(SteadyClock::now() - begun);
-  outcome.clean = SteadyClock::now() - ending < kQuick && !self.disturbed;
+  outcome.took = std::chrono::duration_cast<milliseconds>(self.options.steady() - begun);
+  outcome.clean = self.options.steady() - ending < kQuick && !self.disturbed;
   return outcome;
 }
 

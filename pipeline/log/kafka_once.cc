@@ -219,7 +219,11 @@ Result<void> KafkaReader::write_owned(std::span<const std::pair<Partition, Kafka
 Result<void> KafkaReader::commit_once(Effects effects) {
   std::vector<std::pair<Partition, KafkaCommit>> commits;
   const std::vector<Record> records = with_commits(effects, commits);
-  const KafkaOffsets offsets = kafka_offsets(topic_, effects.next);
+  // The group refuses the offsets of who lost a partition, and with them its transaction: so what
+  // changes a partition always has one, also where that does not move.
+  std::map<Partition, Offset> going(effects.next.begin(), effects.next.end());
+  for (const auto& [partition, commit] : commits) going.try_emplace(partition, commit.next);
+  const KafkaOffsets offsets = kafka_offsets(topic_, {going.begin(), going.end()});
   auto outcome = transactor_->commit(records, offsets.get(), handle_.get());
   if (!outcome) {
     broken_ = why_it_failed(outcome.error());

@@ -93,9 +93,26 @@ struct KafkaRestore::Impl {
   Result<void> assign();
   Result<void> take(const rd_kafka_message_t& message);
   Result<void> fold_commit(Partition partition, std::optional<std::string_view> value);
-  Result<void> check_ends() const;
+  Result<Offset> end_of(Topic topic, Partition partition, Offset* oldest = nullptr) const;
+  Result<void> check_ends();
   Result<void> flush();
 };
+
+// The real one, behind what is open.
+Result<Offset> KafkaRestore::Impl::end_of(Topic topic, Partition partition, Offset* oldest) const {
+  const std::string name = kafka_topic(options, topic);
+  Offset first = 0;
+  Offset end = 0;
+  const auto error =
+      rd_kafka_query_watermark_offsets(ends.get(), name.c_str(), number(partition), &first, &end,
+                                       kafka_wait(options.request_timeout));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return std::unexpected(
+        kafka_error(fmt::format("end of {}/{}", name, number(partition)), error));
+  }
+  if (oldest != nullptr) *oldest = first;
+  return end;
+}
 
 // Where to begin with each topic of a partition.
 Result<void> KafkaRestore::Impl::place(Partition partition) {
@@ -104,15 +121,10 @@ Result<void> KafkaRestore::Impl::place(Partition partition) {
   std::map<Topic, Place> found;
   for (const Topic topic : changelog->topics) {
     Offset oldest = 0;
-    Offset end = 0;
     const std::string name = kafka_topic(options, topic);
-    const auto error =
-        rd_kafka_query_watermark_offsets(ends.get(), name.c_str(), number(partition), &oldest, &end,
-                                         static_cast<int>(options.request_timeout.count()));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return std::unexpected(
-          kafka_error(fmt::format("end of {}/{}", name, number(partition)), error));
-    }
+    const auto asked = end_of(topic, partition, &oldest);
+    if (!asked) return std::unexpected(asked.error());
+    const Offset end = *asked;
     auto applied = stored_applied(store, topic, partition);
     if (!applied) return std::unexpected(std::move(applied.error()));
     Place& place = found[topic];
@@ -230,10 +242,20 @@ Result<void> KafkaRestore::Impl::take(const rd_kafka_message_t& message) {
   return batched >= kBatchRecords || batched_bytes >= kBatchBytes ? flush() : Result<void>();
 }
 
-// Every transaction ends with its commit record.
-Result<void> KafkaRestore::Impl::check_ends() const {
+// Every transaction ends with its commit record. Where the end was asked for while one was being
+// written, it lies in the middle of it, so what is behind is read on to the end of now: what is
+// seen is committed, and then so is the rest.
+Result<void> KafkaRestore::Impl::check_ends() {
   for (const auto& [partition, chain] : chains) {
     if (chain.since.records() == 0) continue;
+    Place& ledger = places.at({Topic::Ledger, partition});
+    auto end = end_of(Topic::Ledger, partition);
+    if (!end) return std::unexpected(end.error());
+    if (ledger.next < *end) {
+      ledger.end = *end;
+      ledger.done = false;
+      continue;
+    }
     return fail(
         Code::Corrupt,
         fmt::format("kafka: partition {}: {} records of its ledger follow the last commit: a "

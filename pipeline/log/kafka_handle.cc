@@ -12,7 +12,7 @@ namespace vigie {
 namespace {
 
 // What correctness rests on. A user's property may not replace it.
-constexpr std::array<std::string_view, 24> kReserved = {"bootstrap.servers",
+constexpr std::array<std::string_view, 25> kReserved = {"bootstrap.servers",
                                                         "metadata.broker.list",
                                                         "client.id",
                                                         "group.id",
@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 24> kReserved = {"bootstrap.servers",
                                                         "compression.type",
                                                         "compression.codec",
                                                         "linger.ms",
+                                                        "log.connection.close",
                                                         "queue.buffering.max.ms"};
 
 void log_line(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
@@ -83,6 +84,8 @@ Result<KafkaConf> kafka_conf(const KafkaOptions& options,
       {"client.id", options.client_id},
       {"socket.timeout.ms", fmt::to_string(options.request_timeout.count())},
       {"reconnect.backoff.max.ms", "1000"},  // 10 s by default: too long after a restart
+      // Off, error callbacks are not told of broken connections, and a late EndTxn goes unnoticed.
+      {"log.connection.close", "true"},
   };
   for (const auto& [name, value] : defaults) {
     if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());

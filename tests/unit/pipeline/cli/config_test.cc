@@ -143,6 +143,7 @@ TEST(ConfigKafka, KeepsWhatTheServiceDecidesToItself) {
   EXPECT_EQ(
       error_of(parse_rest("log: {kafka: {properties: {enable.auto.commit: true}}}\n")),
       "etc/vigie.yaml:2:28: log.kafka.properties.enable.auto.commit: the service sets this itself");
+  EXPECT_FALSE(parse_rest("log: {kafka: {properties: {log.connection.close: false}}}\n"));
 }
 
 TEST(ConfigConnectors, KeepTheirOptions) {

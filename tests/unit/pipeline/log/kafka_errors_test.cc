@@ -147,6 +147,17 @@ TEST_F(MockCluster, ReplacesAProducerThatFailedForGood) {
   EXPECT_TRUE(producer_->healthy());
 }
 
+// Whether a transaction ended cleanly is known from the errors that librdkafka tells.
+TEST_F(MockCluster, CannotBeMadeSilentAboutBrokenConnections) {
+  options_.properties = {{"log.connection.close", "false"}};
+
+  const auto producer = KafkaProducer::open(options_);
+
+  ASSERT_FALSE(producer);
+  EXPECT_EQ(producer.error().code, Code::Invalid);
+  EXPECT_NE(producer.error().message.find("log.connection.close"), std::string::npos);
+}
+
 TEST_F(MockCluster, WaitsForRoomWhenItsQueueIsFull) {
   options_.properties = {{"queue.buffering.max.messages", "10"}};
   open();

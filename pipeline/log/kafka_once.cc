@@ -199,8 +199,10 @@ Error KafkaReader::why_it_failed(Error error) {
     const Message message(rd_kafka_consumer_poll(handle_.get(), 100));
     if (look_for_the_end()) return *broken_;
   }
-  // Whether it became true is not known, so the next owner of the name reads it from the log.
-  if (error.code != Code::Invalid && error.code != Code::Denied) error.code = Code::Unavailable;
+  // Whether it became true is not known, so the next owner of the name reads it from the log. The
+  // group calls a member fenced that has only lost its session, too: that passes.
+  const bool is_lasting = error.code == Code::Invalid || error.code == Code::Denied;
+  if (!is_lasting || transactor_->fenced()) error.code = Code::Unavailable;
   return error;
 }
 

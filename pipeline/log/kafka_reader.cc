@@ -302,7 +302,15 @@ bool KafkaReader::look_for_the_end() {
   const auto fatal = rd_kafka_fatal_error(handle_.get(), reason.data(), reason.size());
   if (fatal == RD_KAFKA_RESP_ERR_NO_ERROR) return false;
   broken_ = kafka_error(fmt::format("read {} as {}", topic_, source_.instance), fatal);
-  if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+  if (fatal != RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return true;
+  // A client that finds its session over forgets its member id and goes on with heartbeats; a group
+  // that still has the member takes it for a twin.
+  char* member = rd_kafka_memberid(handle_.get());
+  const bool is_forgotten = member == nullptr || *member == '\0';
+  if (member != nullptr) rd_kafka_mem_free(handle_.get(), member);
+  if (is_forgotten) {
+    broken_->code = Code::Unavailable;
+  } else {
     broken_->message += ": another process runs with the same instance id";
   }
   return true;

@@ -12,7 +12,7 @@ namespace vigie {
 namespace {
 
 // What correctness rests on. A user's property may not replace it.
-constexpr std::array<std::string_view, 24> kReserved = {"bootstrap.servers",
+constexpr std::array<std::string_view, 22> kReserved = {"bootstrap.servers",
                                                         "metadata.broker.list",
                                                         "client.id",
                                                         "group.id",
@@ -32,8 +32,6 @@ constexpr std::array<std::string_view, 24> kReserved = {"bootstrap.servers",
                                                         "delivery.timeout.ms",
                                                         "session.timeout.ms",
                                                         "socket.timeout.ms",
-                                                        "compression.type",
-                                                        "compression.codec",
                                                         "linger.ms",
                                                         "queue.buffering.max.ms"};
 
@@ -81,6 +79,7 @@ Result<KafkaConf> kafka_conf(const KafkaOptions& options,
   const std::map<std::string, std::string> defaults = {
       {"bootstrap.servers", options.bootstrap},
       {"client.id", options.client_id},
+      {"compression.type", "lz4"},
       {"socket.timeout.ms", fmt::to_string(options.request_timeout.count())},
       {"reconnect.backoff.max.ms", "1000"},  // 10 s by default: too long after a restart
   };

@@ -102,7 +102,6 @@ Result<std::shared_ptr<KafkaProducer::Instance>> KafkaProducer::instance() {
   auto conf = kafka_conf(
       options_, {{"enable.idempotence", "true"},
                  {"acks", "all"},
-                 {"compression.type", "lz4"},
                  {"linger.ms", "5"},
                  {"message.timeout.ms", fmt::to_string(options_.delivery_timeout.count())}});
   if (!conf) return std::unexpected(conf.error());

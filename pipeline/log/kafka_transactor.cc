@@ -131,7 +131,6 @@ Result<std::unique_ptr<KafkaTransactor>> KafkaTransactor::open(
   auto conf =
       kafka_conf(options, {{"enable.idempotence", "true"},
                            {"acks", "all"},
-                           {"compression.type", "lz4"},
                            {"linger.ms", "5"},
                            {"transactional.id", transactional_id},
                            {"transaction.timeout.ms", fmt::to_string(kTransactionTimeout.count())},

@@ -30,6 +30,9 @@ vigie_integration(nodes TIMEOUT 400 LABELS kafka slow)
 vigie_integration(export TIMEOUT 400 LABELS kafka slow)
 set_tests_properties(integration.kafka integration.nodes integration.export PROPERTIES
   RESOURCE_LOCK kafka_broker)
+vigie_integration(kafka_releases TIMEOUT 200 LABELS kafka slow)
+set_tests_properties(integration.kafka_releases PROPERTIES
+  RESOURCE_LOCK kafka_broker)
 
 # Faults of machines and brokers under load, each once for every 20 of VIGIE_ROUNDS.
 add_test(NAME fault.kafka

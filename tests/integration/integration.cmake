@@ -31,7 +31,8 @@ vigie_integration(export TIMEOUT 400 LABELS kafka slow)
 set_tests_properties(integration.kafka integration.nodes integration.export PROPERTIES
   RESOURCE_LOCK kafka_broker)
 vigie_integration(kafka_releases TIMEOUT 200 LABELS kafka slow)
-set_tests_properties(integration.kafka_releases PROPERTIES
+vigie_integration(kafka_security TIMEOUT 200 LABELS kafka slow)
+set_tests_properties(integration.kafka_releases integration.kafka_security PROPERTIES
   RESOURCE_LOCK kafka_broker)
 
 # Faults of machines and brokers under load, each once for every 20 of VIGIE_ROUNDS.

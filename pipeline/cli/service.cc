@@ -55,6 +55,7 @@ struct Service::Impl {
   // drop.
   std::atomic<std::int64_t> horizon{0};
   std::atomic<bool> stopping{false};
+  const AtPoint at_point = crash_points(process_environment());
 
   std::unique_ptr<RulesSource> rules;
   std::unique_ptr<RuleCostBoard> costs;
@@ -115,7 +116,7 @@ Result<void> Service::Impl::open_stores() {
   StoreOptions options;
   options.block_cache_bytes = config.store.block_cache;
   options.write_buffer_bytes = config.store.write_buffers;
-  options.at_point = crash_points(process_environment());
+  options.at_point = at_point;
   options.drop = [this](Space space, std::string_view key, std::string_view value) {
     const std::int64_t micros = horizon.load(std::memory_order_relaxed);
     if (micros == 0) return false;
@@ -137,6 +138,7 @@ Result<void> Service::Impl::open_log() {
   if (!embedded) {
     KafkaOptions options = kafka_options(config.log);
     options.observer = kafka_metrics(registry);
+    options.at_point = at_point;
     options.stopping = [this] { return stopping.load(); };
     auto opened = KafkaLog::open(std::move(options));
     if (!opened) return std::unexpected(std::move(opened.error()));

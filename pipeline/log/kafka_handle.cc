@@ -126,6 +126,10 @@ Result<KafkaHandle> kafka_consumer(const KafkaOptions& options, std::string_view
   return handle;
 }
 
+void pass_point(const KafkaOptions& options, std::string_view point) {
+  if (options.at_point) options.at_point(point);
+}
+
 Code kafka_code(int error) {
   switch (error) {
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:

@@ -12,6 +12,7 @@
 
 #include "pipeline/cli/author_secret.h"
 #include "pipeline/cli/backup.h"
+#include "pipeline/cli/cache_store.h"
 #include "pipeline/cli/crash_point.h"
 #include "pipeline/cli/deliveries.h"
 #include "pipeline/cli/housekeeping.h"
@@ -113,22 +114,17 @@ bool Service::Impl::sleep(milliseconds length) {
 }
 
 Result<void> Service::Impl::open_stores() {
-  StoreOptions options;
-  options.block_cache_bytes = config.store.block_cache;
-  options.write_buffer_bytes = config.store.write_buffers;
+  StoreOptions options = store_options(config, horizon);
   options.at_point = at_point;
-  options.drop = [this](Space space, std::string_view key, std::string_view value) {
-    const std::int64_t micros = horizon.load(std::memory_order_relaxed);
-    if (micros == 0) return false;
-    const Time stream_time{std::chrono::microseconds{micros}};
-    return is_past_keeping(config, space, key, value, stream_time);
+  const auto open = [&](const char* name) {
+    return embedded ? Store::open(config.data_dir / name, options)
+                    : open_cache(config.data_dir, name, options, registry);
   };
-  auto opened = Store::open(config.data_dir / "state", options);
+  auto opened = open("state");
   if (!opened) return std::unexpected(std::move(opened.error()));
   store = std::move(*opened);
   if (embedded || !roles.view) return {};
-  options.way_out = kViewWayOut;
-  opened = Store::open(config.data_dir / "view", options);
+  opened = open("view");
   if (!opened) return std::unexpected(std::move(opened.error()));
   view_store = std::move(*opened);
   return {};
@@ -440,6 +436,7 @@ void Service::stop() {
   self.operations.reset();
   self.erasures.reset();
   self.log.reset();
+  needs_rebuild();  // also where a start was given up over damage
   self.view_store.reset();
   self.store.reset();
 }
@@ -455,6 +452,18 @@ void Service::reload_rules() {
 std::optional<Error> Service::failure() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->failed;
+}
+
+bool Service::needs_rebuild() {
+  bool found = false;
+  for (const auto& [name, store] :
+       {std::pair{"state", impl_->store.get()}, std::pair{"view", impl_->view_store.get()}}) {
+    if (impl_->embedded || store == nullptr || !store->is_damaged()) continue;
+    auto marked = mark_damaged(impl_->config.data_dir, name);
+    if (!marked) impl_->give_up(std::move(marked.error()));
+    found = marked.has_value();
+  }
+  return found;
 }
 
 std::uint16_t Service::port() const {

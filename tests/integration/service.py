@@ -50,13 +50,14 @@ class Service:
                        "log": log or {"kind": "embedded"}, "connectors": connectors,
                        "api": {"listen": "127.0.0.1:0"}, **more}, out)
 
-    def start(self, crash_at=None, wait=True, roles=None):
+    def start(self, crash_at=None, wait=True, roles=None, arguments=()):
         """Waits for the port, unless told not to: `crash_at` (POINT:COUNT) may come before it."""
         environment = {**os.environ, **({"VIGIE_CRASH_AT": crash_at} if crash_at else {})}
         begin = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.vigie, "run", "-c", self.config, *(["--roles", roles] if roles else [])],
+                [self.vigie, "run", "-c", self.config, *(["--roles", roles] if roles else []),
+                 *arguments],
                 stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=environment)
         if not wait:
             return

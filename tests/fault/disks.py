@@ -6,7 +6,7 @@ import subprocess
 import urllib.error
 
 from service import wait_until
-from world import log_size, metric, said_since
+from world import PARTITIONS, log_size, metric, said_since
 
 MIB = 1 << 20
 
@@ -85,6 +85,7 @@ def full_disk(world):
     try:
         node.start()
         world.moves(node)
+        dealt = metric(world.first, "vigie_kafka_partitions_dealt_total")
         ballast = os.path.join(disk, "ballast")
         free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
         with open(ballast, "wb") as out:
@@ -98,7 +99,10 @@ def full_disk(world):
             return None
         said = wait_until("readiness to go red", not_ready)
         assert "disk" in json.dumps(said["checks"]), said
-        world.wait(1, 5)
+        # What it has no room for goes to the other.
+        wait_until("the other to have all", lambda:
+                   metric(world.first, "vigie_kafka_partitions_dealt_total") >= dealt + PARTITIONS, 60)
+        world.wait(0, 2)
         os.remove(ballast)
         wait_until("readiness to go green", lambda: not_ready() is None)
         world.moves(node)

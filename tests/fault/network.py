@@ -2,7 +2,7 @@
 import subprocess
 import time
 
-from proxy import ADD_PARTITIONS, END_TXN, INIT_PRODUCER_ID
+from proxy import ADD_OFFSETS, ADD_PARTITIONS, END_TXN, INIT_PRODUCER_ID, TXN_OFFSET_COMMIT
 from world import metric
 
 # INVALID_PRODUCER_EPOCH, PRODUCER_FENCED
@@ -25,11 +25,18 @@ def broker_restarts(world):
 
 def isolated(world):
     """Nobody answers for the broker, then it is back, transactions and all."""
-    for _ in range(2):
-        world.proxy.isolate()
-        world.wait(1, 6)
-        world.proxy.heal()
-        world.moves(world.first)
+    world.proxy.isolate()
+    world.wait(1, 6)
+    world.proxy.heal()
+    world.moves(world.first)
+
+
+def coordinator_gone(world):
+    """Nobody answers for the coordinator of transactions, while all else goes on."""
+    world.proxy.unheard = {INIT_PRODUCER_ID, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT}
+    world.wait(2, 8)
+    world.proxy.unheard = set()
+    world.moves(world.first)
 
 
 def cut(world):

@@ -67,6 +67,7 @@ class Proxy:
         self.connections = set()
         self.holds = []  # (is_request, api, Held)
         self.refuses = False
+        self.unheard = set()  # a connection ends at a request of these kinds
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -175,6 +176,8 @@ class Proxy:
                 await held.go_on.wait()
             await asyncio.sleep(max(0, came + self.delay - self.loop.time()))
             await self.open.wait()
+            if is_request and REQUEST.unpack_from(frame, SIZE.size)[0] in self.unheard:
+                connection.close()
             if connection.is_dead:
                 return
             try:

@@ -102,23 +102,25 @@ def passed_by_retention(world):
     """Mentions were deleted before they were read: the worker refuses, explains, and goes on when told to."""
     made = os.path.join(world.directory, "gap.ndjson")
     world.generate(made, 20_000)
-    node = world.node("gap", [world.source(made, 1000)], prefix="gap.", partitions=2)
+    prefix = f"gap{world.chance.randrange(1 << 30)}."
+    mentions = prefix + "mentions"
+    node = world.node("gap", [world.source(made, 1000)], prefix=prefix, partitions=2)
     shutil.rmtree(world.data(node), ignore_errors=True)
     node.start()
     world.moves(node)
     node.stop()
-    read = {p: wire.end_of(world.broker.bootstrap, "gap.mentions", p) for p in range(2)}
+    read = {p: wire.end_of(world.broker.bootstrap, mentions, p) for p in range(2)}
     node.start(roles="ingest,view")
     wait_until("unread mentions", lambda: all(
-        wire.end_of(world.broker.bootstrap, "gap.mentions", p) > read[p] + 50 for p in read))
+        wire.end_of(world.broker.bootstrap, mentions, p) > read[p] + 50 for p in read))
     node.stop()
-    wire.delete_before(world.broker.bootstrap, "gap.mentions", 0,
-                       wire.end_of(world.broker.bootstrap, "gap.mentions", 0) - 10)
+    wire.delete_before(world.broker.bootstrap, mentions, 0,
+                       wire.end_of(world.broker.bootstrap, mentions, 0) - 10)
     at = log_size(node)
     node.start(wait=False)
     node.process.wait(timeout=60)
     said = said_since(node, at)
-    assert node.process.returncode == 3 and "--accept-gap" in said and "gap.mentions/0" in said, said
+    assert node.process.returncode == 3 and "--accept-gap" in said and mentions + "/0" in said, said
     node.start(arguments=["--accept-gap"])
     world.moves(node)
     assert "lost_from=" in said_since(node, at), node.tail()

@@ -480,6 +480,10 @@ bool Store::is_damaged() const {
   return impl_->damaged;
 }
 
+bool Store::is_broken() const {
+  return impl_->broken;
+}
+
 bool store_is_held(const std::filesystem::path& directory) {
   const int descriptor = ::open((directory / "LOCK").c_str(), O_RDWR | O_CLOEXEC);
   if (descriptor < 0) return false;

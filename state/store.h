@@ -150,6 +150,8 @@ class Store {
   Result<void> verify() const;
   // Whether any call has found stored bytes damaged. Any thread.
   bool is_damaged() const;
+  // Whether a write has failed, so that all later ones are refused. Any thread.
+  bool is_broken() const;
 
  private:
   friend class StoreSnapshot;

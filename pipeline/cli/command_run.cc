@@ -48,10 +48,10 @@ void set_up_logging(const LoggingConfig& logging) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-// Until the service fails, a store of it is found damaged, or a signal asks for the end; returns
-// whether that was it.
+// Until the service fails, has to be started again, or a signal asks for the end; returns whether
+// that was it.
 bool serve(Service& service, const sigset_t& signals) {
-  while (!service.failure() && !service.needs_rebuild()) {
+  while (!service.failure() && !service.needs_restart()) {
     const timespec second{.tv_sec = 1, .tv_nsec = 0};
     const int number = sigtimedwait(&signals, nullptr, &second);
     if (number == SIGHUP) service.reload_rules();
@@ -97,7 +97,7 @@ Exit run(const RunCommand& command) {
                  (*service)->port(), config->data_dir.string());
     const bool is_asked_to_stop = serve(**service, signals);
     const std::optional<Error> failure = (*service)->failure();
-    const bool again = !is_asked_to_stop && (*service)->needs_rebuild();
+    const bool again = !is_asked_to_stop && (*service)->needs_restart();
     spdlog::info("service state=stopping");
     (*service)->stop();
     if (again) continue;

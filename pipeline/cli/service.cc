@@ -436,7 +436,7 @@ void Service::stop() {
   self.operations.reset();
   self.erasures.reset();
   self.log.reset();
-  needs_rebuild();  // also where a start was given up over damage
+  needs_restart();  // also where a start was given up over damage
   self.view_store.reset();
   self.store.reset();
 }
@@ -454,11 +454,13 @@ std::optional<Error> Service::failure() const {
   return impl_->failed;
 }
 
-bool Service::needs_rebuild() {
+bool Service::needs_restart() {
   bool found = false;
   for (const auto& [name, store] :
        {std::pair{"state", impl_->store.get()}, std::pair{"view", impl_->view_store.get()}}) {
-    if (impl_->embedded || store == nullptr || !store->is_damaged()) continue;
+    if (impl_->embedded || store == nullptr) continue;
+    found = found || store->is_broken();
+    if (!store->is_damaged()) continue;
     auto marked = mark_damaged(impl_->config.data_dir, name);
     if (!marked) impl_->give_up(std::move(marked.error()));
     found = marked.has_value();

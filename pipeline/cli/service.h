@@ -46,8 +46,9 @@ class Service {
   // Why the service cannot go on; empty while it can.
   std::optional<Error> failure() const;
 
-  // Whether a store was found damaged that the next start makes from the topics again.
-  bool needs_rebuild();
+  // Whether only another start in this process helps, as it does where Kafka is the log: a store
+  // has refused a write, or was found damaged and will be made from the topics.
+  bool needs_restart();
 
   // Port of the API; 0 when this process has none.
   std::uint16_t port() const;

@@ -6,7 +6,7 @@ import subprocess
 import urllib.error
 
 from service import wait_until
-from world import PARTITIONS, log_size, metric, said_since
+from world import PARTITIONS, find_again, log_size, metric, said_since
 
 MIB = 1 << 20
 
@@ -74,6 +74,20 @@ def lost_current(world):
     rebuilt(world, world.first, "state", at)
 
 
+def readiness(node):
+    """"ready", or what is said against it."""
+    try:
+        node.get("/readyz")
+        return "ready"
+    except urllib.error.HTTPError as error:
+        return json.dumps(json.loads(error.read())["checks"]["disk"])
+    except OSError:
+        if node.process.poll() is not None:
+            return "ended, with the disk full"
+        find_again(node)
+        return "starting"
+
+
 def full_disk(world):
     """A node without room takes nothing, says so, and goes on when there is some."""
     disk = os.path.join(world.directory, "disk")
@@ -81,7 +95,10 @@ def full_disk(world):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", disk], check=False).returncode:
         print("     skipped: no small file system can be mounted here", flush=True)
         return
-    node = world.node("full", directory=disk, disk={"stop_below": "100MiB", "resume_above": "150MiB"})
+    # With room to stop in good time, or with so little that a write may fail first.
+    room = world.chance.choice((100, 1))
+    node = world.node(f"full{room}", directory=disk, disk={
+        "stop_below": f"{room}MiB", "resume_above": f"{room + 50}MiB"})
     try:
         node.start()
         world.moves(node)
@@ -89,22 +106,16 @@ def full_disk(world):
         ballast = os.path.join(disk, "ballast")
         free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
         with open(ballast, "wb") as out:
-            out.write(bytes(free - 80 * MIB))
-
-        def not_ready():
-            try:
-                node.get("/readyz")
-            except urllib.error.HTTPError as error:
-                return json.loads(error.read())
-            return None
-        said = wait_until("readiness to go red", not_ready)
-        assert "disk" in json.dumps(said["checks"]), said
+            out.write(bytes(free - room * 8 * MIB // 10))
+        wait_until("readiness to go red", lambda: "disk" in readiness(node))
         # What it has no room for goes to the other.
         wait_until("the other to have all", lambda:
                    metric(world.first, "vigie_kafka_partitions_dealt_total") >= dealt + PARTITIONS, 60)
         world.wait(0, 2)
         os.remove(ballast)
-        wait_until("readiness to go green", lambda: not_ready() is None)
+        if node.process.poll() is not None:
+            node.start()  # as systemd does
+        wait_until("readiness to go green", lambda: readiness(node) == "ready")
         world.moves(node)
         node.stop()
     finally:

@@ -19,4 +19,4 @@ endfunction()
 
 vigie_fault(late_end FILE late_end_test.py TIMEOUT 200 ARGUMENTS --program $<TARGET_FILE:late_end>)
 # Each fault under load, those of the short run once for every 20 of VIGIE_ROUNDS.
-vigie_fault(kafka FILE kafka_faults_test.py TIMEOUT 1500)
+vigie_fault(kafka FILE kafka_faults_test.py TIMEOUT 3600)

@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import resource
 import subprocess
 import urllib.error
 
@@ -72,6 +73,21 @@ def lost_current(world):
     at = log_size(world.first)
     world.first.start()
     rebuilt(world, world.first, "state", at)
+
+
+def refused_write(world):
+    """For a moment no file may grow: the store refuses all further writes, and is opened anew."""
+    pid = world.first.process.pid
+    at = log_size(world.first)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    world.wait(0.5, 1.5)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    # Where it was started again meanwhile it found the files as they were, and ended.
+    wait_until("the service to run again", lambda: world.first.process.poll() is not None
+               or "state=running" in said_since(world.first, at))
+    if world.first.process.poll() is not None:
+        world.first.start()
+    world.moves(world.first)
 
 
 def readiness(node):

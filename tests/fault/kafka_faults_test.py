@@ -33,7 +33,7 @@ SHORT = {nodes.kills: 12, nodes.kill_points: 45, nodes.zombie: 35, nodes.same_na
          topics.poison: 4, topics.duplicates: 8, topics.passed_by_retention: 16}
 LONG = {nodes.lost_disk: 10, nodes.old_disk: 12, nodes.second_node: 15, nodes.rebalance_in_restore: 40,
         network.broker_dies: 20, network.cut: 15, network.partition: 50, network.half_open: 50, network.slow: 40,
-        network.lossy: 30, disks.damaged_view: 8, disks.cut_wal: 8, disks.lost_current: 8, disks.full_disk: 25,
+        network.lossy: 30, disks.damaged_view: 8, disks.cut_wal: 8, disks.lost_current: 8, disks.full_disk: 25, disks.refused_write: 10,
         topics.compacted: 20, serving.stream_goes_on: 15, serving.rules_change: 20}
 ALL_FROM = 50
 

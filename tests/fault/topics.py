@@ -55,20 +55,13 @@ def duplicates(world):
                 break
             out.write(line)
             count += 1
-    again = world.node("again", [world.source(head, 4000)])
-    shutil.rmtree(world.data(again), ignore_errors=True)
     # Of another name: it has no cursor.
-    again.end()
-    with open(again.config, encoding="utf-8") as file:
-        config = json.load(file)
-    config["connectors"][0]["name"] = f"again{world.chance.randrange(1 << 30)}"
-    with open(again.config, "w", encoding="utf-8") as file:
-        json.dump(config, file)
-    # As all nodes it works, too; a view shows that it runs.
+    name = f"again{world.chance.randrange(1 << 30)}"
+    again = world.node("again", [world.source(head, 4000, name)])
+    shutil.rmtree(world.data(again), ignore_errors=True)
     again.start()
-    name = config["connectors"][0]["name"]
     wait_until("the end of what comes again",
-               lambda: f'vigie_connector_up{{connector="{name}"}} 0' in again.get("/metrics"), 90)
+               lambda: f'vigie_connector_finished{{connector="{name}"}} 1' in again.get("/metrics"), 90)
     again.stop()
     world.moves(world.first)
 

@@ -58,7 +58,8 @@ class Service:
             self.process = subprocess.Popen(
                 [self.vigie, "run", "-c", self.config, *(["--roles", roles] if roles else []),
                  *arguments],
-                stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=environment)
+                # As Python has it, a file that gets too large is an error and not the end.
+                stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=environment, restore_signals=False)
         if not wait:
             return
 

@@ -105,6 +105,7 @@ struct Store::Impl {
   std::unique_ptr<rocksdb::DB> db;
   std::shared_ptr<rocksdb::Cache> cache;
   std::atomic<bool> broken{false};
+  mutable std::atomic<bool> damaged{false};
 
   ~Impl() {
     if (!db) return;
@@ -114,7 +115,9 @@ struct Store::Impl {
 
   Error error(std::string_view doing, const rocksdb::Status& status) const {
     Error out = error_of(doing, status);
-    if (out.code == Code::Corrupt) out.message += "; " + options.way_out;
+    if (out.code != Code::Corrupt) return out;
+    damaged = true;
+    out.message += "; " + options.way_out;
     return out;
   }
   void at(std::string_view point) const {
@@ -259,7 +262,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
   const bool is_older =
       *format && std::ranges::find(kOlderFormats, **format) != kOlderFormats.end();
   if (*format && **format != kFormat && !is_older) {
-    return fail(Code::Corrupt,
+    return fail(Code::Invalid,
                 fmt::format("store: {} has format {}; this program reads formats up to {}",
                             directory.string(), **format, kFormat));
   }
@@ -471,6 +474,14 @@ Result<void> Store::verify() const {
   const rocksdb::Status status = impl_->db->VerifyChecksum();
   if (!status.ok()) return std::unexpected(impl_->error("checksum", status));
   return {};
+}
+
+bool Store::is_damaged() const {
+  return impl_->damaged;
+}
+
+bool Store::is_broken() const {
+  return impl_->broken;
 }
 
 bool store_is_held(const std::filesystem::path& directory) {

@@ -103,7 +103,8 @@ class StoreSnapshot {
 class Store {
  public:
   // Creates the directory when it is missing. Unavailable when another process holds it or the disk
-  // refuses; Corrupt when stored bytes are damaged or missing or of a newer format. The unfinished
+  // refuses; Corrupt when stored bytes are damaged or missing; Invalid when they are of a newer
+  // format. The unfinished
   // write that a crash leaves at the end is no damage: it never became true.
   static Result<std::unique_ptr<Store>> open(const std::filesystem::path& directory,
                                              const StoreOptions& options);
@@ -147,6 +148,10 @@ class Store {
 
   // Reads every block and checks its checksum.
   Result<void> verify() const;
+  // Whether any call has found stored bytes damaged. Any thread.
+  bool is_damaged() const;
+  // Whether a write has failed, so that all later ones are refused. Any thread.
+  bool is_broken() const;
 
  private:
   friend class StoreSnapshot;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "pipeline/cli/cache_store.h"
 #include "pipeline/cli/commands.h"
 #include "pipeline/cli/config.h"
 #include "pipeline/cli/control.h"
@@ -96,7 +97,7 @@ void check_store(const Config& config, Findings& findings) {
     }
     StoreOptions options;
     options.read_only = true;
-    if (std::string_view(name) == "view") options.way_out = kViewWayOut;
+    if (config.log.kind == LogConfig::Kind::Kafka) options.way_out = kCacheWayOut;
     auto store = Store::open(directory, options);
     if (!store) {
       findings.bad("store", store.error());

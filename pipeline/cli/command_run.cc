@@ -48,6 +48,18 @@ void set_up_logging(const LoggingConfig& logging) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+// Until the service fails, has to be started again, or a signal asks for the end; returns whether
+// that was it.
+bool serve(Service& service, const sigset_t& signals) {
+  while (!service.failure() && !service.needs_restart()) {
+    const timespec second{.tv_sec = 1, .tv_nsec = 0};
+    const int number = sigtimedwait(&signals, nullptr, &second);
+    if (number == SIGHUP) service.reload_rules();
+    if (number == SIGINT || number == SIGTERM) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Exit run(const RunCommand& command) {
@@ -76,23 +88,23 @@ Exit run(const RunCommand& command) {
   }
   set_up_logging(config->logging);
   config->log.kafka.accept_gap = command.accept_gap;
-  auto service = Service::start(*config, *roles);
-  if (!service) return report(service.error());
-  spdlog::info("service state=running api=http://{}:{} data={}", config->api.address,
-               (*service)->port(), config->data_dir.string());
-
-  while (!(*service)->failure()) {
-    const timespec second{.tv_sec = 1, .tv_nsec = 0};
-    const int number = sigtimedwait(&signals, nullptr, &second);
-    if (number == SIGHUP) (*service)->reload_rules();
-    if (number == SIGINT || number == SIGTERM) break;
+  for (bool is_first = true;; is_first = false) {
+    auto service = Service::start(*config, *roles);
+    // What it was given up over may be set aside now.
+    if (!service && service.error().code == Code::Corrupt && !embedded && is_first) continue;
+    if (!service) return report(service.error());
+    spdlog::info("service state=running api=http://{}:{} data={}", config->api.address,
+                 (*service)->port(), config->data_dir.string());
+    const bool is_asked_to_stop = serve(**service, signals);
+    const std::optional<Error> failure = (*service)->failure();
+    const bool again = !is_asked_to_stop && (*service)->needs_restart();
+    spdlog::info("service state=stopping");
+    (*service)->stop();
+    if (again) continue;
+    if (failure) return report(*failure);
+    spdlog::info("service state=stopped");
+    return Exit::Good;
   }
-  const std::optional<Error> failure = (*service)->failure();
-  spdlog::info("service state=stopping");
-  (*service)->stop();
-  if (failure) return report(*failure);
-  spdlog::info("service state=stopped");
-  return Exit::Good;
 }
 
 }  // namespace vigie

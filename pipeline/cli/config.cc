@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 
 #include "pipeline/cli/config_connectors.h"
+#include "pipeline/cli/config_log.h"
 #include "pipeline/cli/config_retention.h"
 #include "pipeline/cli/config_section.h"
 #include "pipeline/core/mention.h"
@@ -30,27 +31,6 @@ constexpr std::uint64_t kKiB = std::uint64_t{1} << 10;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kTiB = std::uint64_t{1} << 40;
 constexpr std::size_t kMinTokenBytes = 16;
-
-// What the service itself decides: set from outside they would break its commits.
-constexpr std::string_view kOwnedProperties[] = {"bootstrap.servers",
-                                                 "metadata.broker.list",
-                                                 "client.id",
-                                                 "group.id",
-                                                 "group.instance.id",
-                                                 "transactional.id",
-                                                 "enable.idempotence",
-                                                 "enable.auto.commit",
-                                                 "enable.auto.offset.store",
-                                                 "isolation.level",
-                                                 "enable.partition.eof",
-                                                 "auto.offset.reset",
-                                                 "acks",
-                                                 "log.connection.close",
-                                                 "request.required.acks",
-                                                 "partitioner",
-                                                 "max.in.flight",
-                                                 "allow.auto.create.topics",
-                                                 "partition.assignment.strategy"};
 
 bool is_hex(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
@@ -84,12 +64,6 @@ std::optional<std::array<std::uint8_t, 32>> parse_key(std::string_view text) {
   return key;
 }
 
-// Refuses a duration that would be rounded where it is used.
-void whole_units(const ConfigSection& section, std::string_view key, milliseconds value,
-                 milliseconds unit, std::string_view message) {
-  if (value % unit != milliseconds{0}) section.refuse(*section.find(key), key, message);
-}
-
 void read_author_key(const ConfigSection& top, Config& config) {
   const auto secret = top.secret("author_key");
   if (!secret) return;
@@ -99,76 +73,6 @@ void read_author_key(const ConfigSection& top, Config& config) {
   const std::string_view key = from_file ? "author_key_file" : "author_key";
   top.refuse(*top.find(key), key,
              "expected 32 bytes as 64 hex digits or as base64 (openssl rand -hex 32)");
-}
-
-KafkaConfig read_kafka(const ConfigSection& log, bool used) {
-  const ConfigSection kafka =
-      log.section("kafka", {"bootstrap", "topic_prefix", "partitions", "replication_factor",
-                            "client_id", "instance_id", "workers", "properties"});
-  KafkaConfig out;
-  out.bootstrap = kafka.text("bootstrap", "");
-  if (used && kafka.find("bootstrap") == nullptr) {
-    const Mark mark = kafka.node() != nullptr ? kafka.mark() : log.mark();
-    log.source().refuse(mark, kafka.full("bootstrap"),
-                        "required with kind: kafka, such as \"broker1:9092,broker2:9092\"");
-  }
-  out.topic_prefix = kafka.text("topic_prefix", out.topic_prefix);
-  const bool legal = std::ranges::all_of(out.topic_prefix, [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  });
-  if (!legal || out.topic_prefix.size() > 200) {
-    kafka.refuse(*kafka.find("topic_prefix"), "topic_prefix",
-                 "expected at most 200 letters, digits, \".\", \"_\" or \"-\"");
-  }
-  out.partitions = kafka.whole<std::int32_t>("partitions", out.partitions, 1, 1024);
-  out.replication_factor =
-      kafka.whole<std::int16_t>("replication_factor", out.replication_factor, 1, 15);
-  out.client_id = kafka.text("client_id", out.client_id);
-  out.instance_id = kafka.text("instance_id", out.instance_id);
-  out.workers = kafka.whole<int>("workers", out.workers, 1, 64);
-  const YamlNode* properties = kafka.find("properties");
-  if (properties == nullptr) return out;
-  if (properties->type != YamlNode::Type::Map) {
-    kafka.refuse(*properties, "properties", "expected a map");
-    return out;
-  }
-  ConfigSource& source = log.source();
-  for (const auto& [key, value] : properties->entries) {
-    const std::string full = fmt::format("{}.{}", kafka.full("properties"), key.text);
-    if (std::ranges::find(kOwnedProperties, key.text) != std::end(kOwnedProperties)) {
-      source.refuse(key.mark, full, "the service sets this itself");
-    } else if (value.type != YamlNode::Type::Scalar) {
-      source.refuse(value.mark, full, "expected a text");
-    } else if (ConfigSource::variable(value.text)) {
-      if (auto text = source.from_environment(value, full)) {
-        out.properties.emplace_back(key.text, std::move(*text));
-      }
-    } else if (key.text.contains("password") || key.text.contains("secret") ||
-               key.text == "ssl.key.pem" || key.text == "sasl.oauthbearer.config") {
-      source.secret(value, full, "");
-    } else {
-      out.properties.emplace_back(key.text, value.text);
-    }
-  }
-  return out;
-}
-
-LogConfig read_log(const ConfigSection& top) {
-  const ConfigSection log =
-      top.section("log", {"kind", "partitions", "retention", "max_bytes", "batch", "kafka"});
-  LogConfig out;
-  out.kind = log.choice<LogConfig::Kind>(
-      "kind", out.kind,
-      {{"embedded", LogConfig::Kind::Embedded}, {"kafka", LogConfig::Kind::Kafka}});
-  out.partitions = log.whole<std::int32_t>("partitions", out.partitions, 1, 256);
-  out.retention = log.duration("retention", out.retention, hours{1}, hours{24 * 365});
-  whole_units(log, "retention", out.retention, hours{1}, "expected whole hours");
-  out.max_bytes = log.size("max_bytes", out.max_bytes, 64 * kMiB, 64 * kTiB);
-  const ConfigSection batch = log.section("batch", {"max_mentions"});
-  out.batch_mentions = batch.whole<std::size_t>("max_mentions", out.batch_mentions, 1, 100'000);
-  out.kafka = read_kafka(log, out.kind == LogConfig::Kind::Kafka);
-  return out;
 }
 
 // "127.0.0.1:8080", "[::1]:8080", "localhost:0"
@@ -383,7 +287,7 @@ AlertsConfig read_alerts(const ConfigSection& top) {
                                    {"clear_after", s.clear_after},
                                    {"cooldown", s.cooldown},
                                    {"min_history", s.min_history}}) {
-    whole_units(surge, key, value, minutes{1}, "expected whole minutes");
+    surge.whole_units(key, value, minutes{1}, "expected whole minutes");
   }
   return out;
 }

@@ -281,6 +281,11 @@ std::chrono::milliseconds ConfigSection::duration(std::string_view key,
   return otherwise;
 }
 
+void ConfigSection::whole_units(std::string_view key, std::chrono::milliseconds value,
+                                std::chrono::milliseconds unit, std::string_view message) const {
+  if (value % unit != std::chrono::milliseconds{0}) refuse(*find(key), key, message);
+}
+
 std::uint64_t ConfigSection::size(std::string_view key, std::uint64_t otherwise, std::uint64_t low,
                                   std::uint64_t high) const {
   const std::string wanted = fmt::format("a size from {} to {}, such as 512KiB, 64MiB or 20GiB",

@@ -81,6 +81,9 @@ class ConfigSection {
   std::chrono::milliseconds duration(std::string_view key, std::chrono::milliseconds otherwise,
                                      std::chrono::milliseconds low,
                                      std::chrono::milliseconds high) const;
+  // Refuses a duration that would be rounded where it is used.
+  void whole_units(std::string_view key, std::chrono::milliseconds value,
+                   std::chrono::milliseconds unit, std::string_view message) const;
   std::uint64_t size(std::string_view key, std::uint64_t otherwise, std::uint64_t low,
                      std::uint64_t high) const;
   // A text, or the variable it names; never empty when the key is there.

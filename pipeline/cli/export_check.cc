@@ -184,6 +184,7 @@ Result<void> Check::records() {
 Result<void> Check::fold_worker() {
   std::vector<Partition> partitions;
   for (std::int32_t i = 0; i < source_.partitions(); ++i) partitions.push_back(Partition{i});
+  // Nobody else writes this store.
   auto restore = KafkaRestore::open(options_, worker_changelog(), partitions, *worker_,
                                     [](const auto& write) { return write(); });
   if (!restore) return std::unexpected(std::move(restore.error()));

@@ -12,6 +12,7 @@
 
 #include "pipeline/cli/author_secret.h"
 #include "pipeline/cli/backup.h"
+#include "pipeline/cli/cache_store.h"
 #include "pipeline/cli/crash_point.h"
 #include "pipeline/cli/deliveries.h"
 #include "pipeline/cli/housekeeping.h"
@@ -55,6 +56,7 @@ struct Service::Impl {
   // drop.
   std::atomic<std::int64_t> horizon{0};
   std::atomic<bool> stopping{false};
+  const AtPoint at_point = crash_points(process_environment());
 
   std::unique_ptr<RulesSource> rules;
   std::unique_ptr<RuleCostBoard> costs;
@@ -112,22 +114,17 @@ bool Service::Impl::sleep(milliseconds length) {
 }
 
 Result<void> Service::Impl::open_stores() {
-  StoreOptions options;
-  options.block_cache_bytes = config.store.block_cache;
-  options.write_buffer_bytes = config.store.write_buffers;
-  options.at_point = crash_points(process_environment());
-  options.drop = [this](Space space, std::string_view key, std::string_view value) {
-    const std::int64_t micros = horizon.load(std::memory_order_relaxed);
-    if (micros == 0) return false;
-    const Time stream_time{std::chrono::microseconds{micros}};
-    return is_past_keeping(config, space, key, value, stream_time);
+  StoreOptions options = store_options(config, horizon);
+  options.at_point = at_point;
+  const auto open = [&](const char* name) {
+    return embedded ? Store::open(config.data_dir / name, options)
+                    : open_cache(config.data_dir, name, options, registry);
   };
-  auto opened = Store::open(config.data_dir / "state", options);
+  auto opened = open("state");
   if (!opened) return std::unexpected(std::move(opened.error()));
   store = std::move(*opened);
   if (embedded || !roles.view) return {};
-  options.way_out = kViewWayOut;
-  opened = Store::open(config.data_dir / "view", options);
+  opened = open("view");
   if (!opened) return std::unexpected(std::move(opened.error()));
   view_store = std::move(*opened);
   return {};
@@ -137,6 +134,7 @@ Result<void> Service::Impl::open_log() {
   if (!embedded) {
     KafkaOptions options = kafka_options(config.log);
     options.observer = kafka_metrics(registry);
+    options.at_point = at_point;
     options.stopping = [this] { return stopping.load(); };
     auto opened = KafkaLog::open(std::move(options));
     if (!opened) return std::unexpected(std::move(opened.error()));
@@ -438,6 +436,7 @@ void Service::stop() {
   self.operations.reset();
   self.erasures.reset();
   self.log.reset();
+  needs_restart();  // also where a start was given up over damage
   self.view_store.reset();
   self.store.reset();
 }
@@ -453,6 +452,20 @@ void Service::reload_rules() {
 std::optional<Error> Service::failure() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->failed;
+}
+
+bool Service::needs_restart() {
+  bool found = false;
+  for (const auto& [name, store] :
+       {std::pair{"state", impl_->store.get()}, std::pair{"view", impl_->view_store.get()}}) {
+    if (impl_->embedded || store == nullptr) continue;
+    found = found || store->is_broken();
+    if (!store->is_damaged()) continue;
+    auto marked = mark_damaged(impl_->config.data_dir, name);
+    if (!marked) impl_->give_up(std::move(marked.error()));
+    found = marked.has_value();
+  }
+  return found;
 }
 
 std::uint16_t Service::port() const {

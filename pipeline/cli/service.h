@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@ namespace vigie {
 struct EmbeddedOptions;
 struct KafkaOptions;
 struct RunnerOptions;
+struct StoreOptions;
 struct SurgeOptions;
 enum class Space : std::uint8_t;
 
@@ -44,6 +46,10 @@ class Service {
   // Why the service cannot go on; empty while it can.
   std::optional<Error> failure() const;
 
+  // Whether only another start in this process helps, as it does where Kafka is the log: a store
+  // has refused a write, or was found damaged and will be made from the topics.
+  bool needs_restart();
+
   // Port of the API; 0 when this process has none.
   std::uint16_t port() const;
 
@@ -53,12 +59,10 @@ class Service {
   std::unique_ptr<Impl> impl_;
 };
 
-// What to do about a damaged store of a view.
-constexpr const char* kViewWayOut =
-    "stop the service and remove the directory: it is made from the topics again";
-
 // How the log of a config with Kafka is opened.
 KafkaOptions kafka_options(const LogConfig& config);
+// `horizon`: stream time in microseconds up to which rows may go when the store compacts; 0: none.
+StoreOptions store_options(const Config& config, const std::atomic<std::int64_t>& horizon);
 EmbeddedOptions embedded_options(const LogConfig& config);
 SurgeOptions surge_options(const SurgeConfig& config);
 // Whether a connector stamps its mentions with times of their own.

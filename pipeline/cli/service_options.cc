@@ -85,6 +85,19 @@ SurgeOptions surge_options(const SurgeConfig& config) {
   return options;
 }
 
+StoreOptions store_options(const Config& config, const std::atomic<std::int64_t>& horizon) {
+  StoreOptions options;
+  options.block_cache_bytes = config.store.block_cache;
+  options.write_buffer_bytes = config.store.write_buffers;
+  options.drop = [&](Space space, std::string_view key, std::string_view value) {
+    const std::int64_t micros = horizon.load(std::memory_order_relaxed);
+    if (micros == 0) return false;
+    const Time stream_time{std::chrono::microseconds{micros}};
+    return is_past_keeping(config, space, key, value, stream_time);
+  };
+  return options;
+}
+
 EmbeddedOptions embedded_options(const LogConfig& config) {
   EmbeddedOptions options;
   options.partitions = config.partitions;

@@ -51,10 +51,8 @@ Result<void> WorkerThreads::Impl::work(Slot& slot) {
   if (!started) return started;
   slot.runs = true;
   while (!stopping) {
-    // What Kafka keeps can wait there, or go to another node.
     if (!embedded && parts.holds()) {
-      std::this_thread::sleep_for(kWait);
-      continue;
+      return fail(Code::Unavailable, "the disk is nearly full: partitions may go to other nodes");
     }
     auto stepped = worker.step(kWait);
     if (!stepped) return std::unexpected(std::move(stepped.error()));
@@ -66,6 +64,8 @@ Result<void> WorkerThreads::Impl::work(Slot& slot) {
 
 void WorkerThreads::Impl::run(Slot& slot) {
   while (!stopping) {
+    // Out of its group, so that another node has what this one has no room for.
+    while (!embedded && !stopping && parts.holds()) std::this_thread::sleep_for(kWait);
     const Result<void> ended = work(slot);
     slot.runs = false;
     if (ended || stopping) return;

@@ -12,7 +12,7 @@ namespace vigie {
 namespace {
 
 // What correctness rests on. A user's property may not replace it.
-constexpr std::array<std::string_view, 25> kReserved = {"bootstrap.servers",
+constexpr std::array<std::string_view, 23> kReserved = {"bootstrap.servers",
                                                         "metadata.broker.list",
                                                         "client.id",
                                                         "group.id",
@@ -32,8 +32,6 @@ constexpr std::array<std::string_view, 25> kReserved = {"bootstrap.servers",
                                                         "delivery.timeout.ms",
                                                         "session.timeout.ms",
                                                         "socket.timeout.ms",
-                                                        "compression.type",
-                                                        "compression.codec",
                                                         "linger.ms",
                                                         "log.connection.close",
                                                         "queue.buffering.max.ms"};
@@ -82,6 +80,7 @@ Result<KafkaConf> kafka_conf(const KafkaOptions& options,
   const std::map<std::string, std::string> defaults = {
       {"bootstrap.servers", options.bootstrap},
       {"client.id", options.client_id},
+      {"compression.type", "lz4"},
       {"socket.timeout.ms", fmt::to_string(options.request_timeout.count())},
       {"reconnect.backoff.max.ms", "1000"},  // 10 s by default: too long after a restart
       // Off, error callbacks are not told of broken connections, and a late EndTxn goes unnoticed.
@@ -128,6 +127,10 @@ Result<KafkaHandle> kafka_consumer(const KafkaOptions& options, std::string_view
   auto handle = kafka_handle(std::move(*conf), KafkaRole::Consumer);
   if (handle) rd_kafka_poll_set_consumer(handle->get());
   return handle;
+}
+
+void pass_point(const KafkaOptions& options, std::string_view point) {
+  if (options.at_point) options.at_point(point);
 }
 
 Code kafka_code(int error) {

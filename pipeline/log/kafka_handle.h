@@ -45,6 +45,9 @@ Result<KafkaHandle> kafka_handle(KafkaConf conf, KafkaRole role);
 Result<KafkaHandle> kafka_consumer(const KafkaOptions& options, std::string_view name,
                                    const std::string& isolation);
 
+// Tells a point that a crash may be tried at.
+void pass_point(const KafkaOptions& options, std::string_view point);
+
 // What to do about an error of librdkafka (an rd_kafka_resp_err_t).
 Code kafka_code(int error);
 

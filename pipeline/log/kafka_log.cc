@@ -162,7 +162,8 @@ Result<void> OpenKafkaLog::healthy() {
   const auto error =
       rd_kafka_metadata(handle.get(), 0, nullptr, &metadata, static_cast<int>(kHealthWait.count()));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    Error out = kafka_error(fmt::format("no answer from {}", options_.bootstrap), error);
+    Error out = producer_->explain(
+        kafka_error(fmt::format("no answer from {}", options_.bootstrap), error));
     out.code = Code::Unavailable;
     return std::unexpected(std::move(out));
   }
@@ -179,6 +180,7 @@ Result<std::unique_ptr<EventLog>> KafkaLog::open(KafkaOptions options) {
   if (options.partitions < 1) return fail(Code::Invalid, "kafka: `partitions` must be at least 1");
   auto producer = KafkaProducer::open(options);
   if (!producer) return std::unexpected(producer.error());
+  if (auto reached = (*producer)->reach(); !reached) return std::unexpected(reached.error());
   const auto handle = (*producer)->handle();
   if (handle == nullptr) return fail(Code::Unavailable, "kafka: no producer");
   auto partitions = prepare_topics(handle.get(), options);
@@ -195,6 +197,7 @@ auto ask_broker(const KafkaOptions& options, const Ask& ask) -> decltype(ask(nul
   if (options.bootstrap.empty()) return fail(Code::Invalid, "kafka: `bootstrap` is empty");
   auto producer = KafkaProducer::open(options);
   if (!producer) return std::unexpected(producer.error());
+  if (auto reached = (*producer)->reach(); !reached) return std::unexpected(reached.error());
   const auto handle = (*producer)->handle();
   if (handle == nullptr) return fail(Code::Unavailable, "kafka: no producer");
   auto answer = ask(handle.get());

@@ -51,6 +51,10 @@ struct KafkaOptions {
   // Goes on where retention deleted mentions that were not read yet; else that is refused.
   bool accept_gap = false;
   KafkaObserver observer{};
+  // Told each point that a crash of a reader with a changelog may be tried at: kafka.polled,
+  // kafka.produced, kafka.offsets.before and .after, kafka.end.before and .after (the store does
+  // not know yet), kafka.restore.begin, .write and .end. From the reader's thread; may be empty.
+  std::function<void(std::string_view point)> at_point;
   // Long questions to a broker end soon after this is true. May be empty.
   std::function<bool()> stopping;
   // What readers with a changelog go by: how old their state is, and how long they have waited.

@@ -54,6 +54,7 @@ Result<bool> KafkaReader::restore(milliseconds wait) {
     options_.observer.restoring(progress.records - before, progress.left);
   }
   if (!done || !*done) return done;
+  pass_point(options_, "kafka.restore.end");
   spdlog::info("kafka topic={} partitions={} changelog_records={} rebuilt={}", topic_,
                dealt_->size(), progress.records, once_.restore->rebuilt().size());
   once_.restore.reset();
@@ -82,6 +83,7 @@ Result<bool> KafkaReader::prepare_restore() {
     once_.in_group = std::move(*found);
   }
   if (!once_.restore) {
+    pass_point(options_, "kafka.restore.begin");
     auto opened = open_restore();
     if (!opened) return std::unexpected(opened.error());
     once_.restore = std::move(*opened);
@@ -234,6 +236,7 @@ Result<void> KafkaReader::commit_once(Effects effects) {
     if (options_.observer.doubted) options_.observer.doubted();
     return std::unexpected(*broken_);
   }
+  pass_point(options_, "kafka.end.after");
   if (options_.observer.committed) options_.observer.committed(outcome->took);
   for (const auto& [place, next] : outcome->next) {
     const auto& topics = read_.changelog->topics;

@@ -1,5 +1,6 @@
 #include "pipeline/log/kafka_producer.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
+#include <openssl/x509_vfy.h>
 #include <spdlog/spdlog.h>
 
 namespace vigie {
@@ -19,6 +21,9 @@ using SteadyClock = std::chrono::steady_clock;
 
 // How long one failed delivery counts against readiness when nothing was sent since.
 constexpr std::chrono::seconds kFailureCounts{30};
+constexpr std::chrono::milliseconds kReachTurn{500};
+// A broker that starts may not know its users yet.
+constexpr std::chrono::seconds kRefusalCounts{2};
 
 // The delivery reports one caller waits for. It lives on that caller's stack: librdkafka reports
 // each record exactly once, at the latest after the delivery time-out.
@@ -45,17 +50,81 @@ void on_delivery(rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void
   if (--waiter->open == 0) waiter->done.notify_one();
 }
 
-// What the broker holds against our credentials shows here only; callers merely time out.
-void on_error(rd_kafka_t* /*handle*/, int error, const char* /*reason*/, void* opaque) {
-  if (kafka_code(error) == Code::Denied) *static_cast<std::atomic<int>*>(opaque) = error;
+// Before 2.6.1 librdkafka ends SCRAM with another nonce than the RFC says, and brokers that look
+// answer as if the password was wrong.
+bool uses_broken_scram(const KafkaOptions& options) {
+  constexpr int kMended = 0x02060100;
+  if (rd_kafka_version() >= kMended) return false;
+  return std::ranges::any_of(options.properties, [](const auto& property) {
+    return property.first.starts_with("sasl.mechanism") && property.second.starts_with("SCRAM");
+  });
 }
+
+// Why no broker takes our connections; callers merely time out. Any thread.
+class Trouble {
+ public:
+  static void on_error(rd_kafka_t* /*handle*/, int error, const char* reason, void* opaque) {
+    // Says nothing that the others do not say better.
+    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
+    auto& self = *static_cast<Trouble*>(opaque);
+    const std::lock_guard lock(self.mutex_);
+    if (kafka_code(error) == Code::Denied) self.is_denied_ = true;
+    // What follows a refusal is only its echo.
+    if (self.is_denied_ && kafka_code(error) != Code::Denied) return;
+    self.reason_ = reason;
+  }
+
+  // Changes no verdict: librdkafka's own line about a failed handshake does not tell a name that
+  // does not fit from an authority that is not known.
+  static int on_certificate(rd_kafka_t* /*handle*/, const char* broker, std::int32_t /*id*/,
+                            int* verdict, int /*depth*/, const char* /*bytes*/,
+                            std::size_t /*size*/, char* error, std::size_t error_size,
+                            void* opaque) {
+    if (*verdict == X509_V_OK) return 1;
+    const std::string found = fmt::format("the certificate of {} is not accepted: {}", broker,
+                                          X509_verify_cert_error_string(*verdict));
+    found.copy(error, error_size - 1);
+    error[std::min(found.size(), error_size - 1)] = '\0';
+    auto& self = *static_cast<Trouble*>(opaque);
+    const std::lock_guard lock(self.mutex_);
+    self.certificate_ = found;
+    return 0;
+  }
+
+  // Whether waiting longer would not help.
+  bool is_refusal() const {
+    const std::lock_guard lock(mutex_);
+    return is_denied_ || !certificate_.empty();
+  }
+
+  void forget() {
+    const std::lock_guard lock(mutex_);
+    is_denied_ = false;
+    reason_.clear();
+    certificate_.clear();
+  }
+
+  Error explain(Error error) const {
+    const std::lock_guard lock(mutex_);
+    const std::string& why = certificate_.empty() ? reason_ : certificate_;
+    if (why.empty() || error.code != Code::Unavailable) return error;
+    return Error{is_denied_ ? Code::Denied : Code::Unavailable,
+                 fmt::format("{}: {}", error.message, why)};
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  bool is_denied_ = false;   // a broker refused our credentials
+  std::string reason_;       // as librdkafka tells it
+  std::string certificate_;  // what is wrong with that of a broker
+};
 
 }  // namespace
 
 // One librdkafka producer and the thread that serves its delivery reports.
 struct KafkaProducer::Instance {
   std::atomic<bool> broken = false;
-  std::atomic<int> refused = 0;  // the error with which a broker refused our credentials
+  Trouble trouble;
   KafkaHandle handle;
   std::mutex mutex;
   std::condition_variable room;  // the queue may have room again
@@ -102,14 +171,14 @@ Result<std::shared_ptr<KafkaProducer::Instance>> KafkaProducer::instance() {
   auto conf = kafka_conf(
       options_, {{"enable.idempotence", "true"},
                  {"acks", "all"},
-                 {"compression.type", "lz4"},
                  {"linger.ms", "5"},
                  {"message.timeout.ms", fmt::to_string(options_.delivery_timeout.count())}});
   if (!conf) return std::unexpected(conf.error());
   auto made = std::make_shared<Instance>();
   rd_kafka_conf_set_dr_msg_cb(conf->get(), on_delivery);
-  rd_kafka_conf_set_error_cb(conf->get(), on_error);
-  rd_kafka_conf_set_opaque(conf->get(), &made->refused);
+  rd_kafka_conf_set_error_cb(conf->get(), Trouble::on_error);
+  rd_kafka_conf_set_ssl_cert_verify_cb(conf->get(), Trouble::on_certificate);
+  rd_kafka_conf_set_opaque(conf->get(), &made->trouble);
   auto handle = kafka_handle(std::move(*conf), KafkaRole::Producer);
   if (!handle) return std::unexpected(handle.error());
   made->handle = std::move(*handle);
@@ -117,6 +186,28 @@ Result<std::shared_ptr<KafkaProducer::Instance>> KafkaProducer::instance() {
       std::jthread([raw = made.get()](const std::stop_token& stop) { raw->serve(stop); });
   replaced = std::exchange(instance_, made);
   return made;
+}
+
+Result<void> KafkaProducer::reach() {
+  auto current = instance();
+  if (!current) return std::unexpected(current.error());
+  const auto begun = SteadyClock::now();
+  while (true) {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    const auto error = rd_kafka_metadata((*current)->handle.get(), 0, nullptr, &metadata,
+                                         static_cast<int>(kReachTurn.count()));
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_metadata_destroy(metadata);
+      (*current)->trouble.forget();
+      return {};
+    }
+    const auto spent = SteadyClock::now() - begun;
+    const bool is_hopeless = (*current)->trouble.is_refusal() && spent > kRefusalCounts;
+    if (!is_hopeless && spent < options_.request_timeout) continue;
+    Error out = kafka_error(fmt::format("no answer from {}", options_.bootstrap), error);
+    out.code = Code::Unavailable;
+    return std::unexpected(explain(std::move(out)));
+  }
 }
 
 std::shared_ptr<rd_kafka_t> KafkaProducer::handle() {
@@ -133,11 +224,15 @@ Result<void> KafkaProducer::healthy() const {
 
 Error KafkaProducer::explain(Error error) const {
   const std::lock_guard lock(mutex_);
-  const int refused = instance_ == nullptr ? 0 : instance_->refused.load();
-  if (refused == 0 || error.code != Code::Unavailable) return error;
-  return Error{Code::Denied,
-               fmt::format("{}: {}", error.message,
-                           rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(refused)))};
+  if (instance_ == nullptr) return error;
+  Error out = instance_->trouble.explain(std::move(error));
+  if (out.code == Code::Denied && uses_broken_scram(options_)) {
+    out.message += fmt::format(
+        "; librdkafka {} cannot do SCRAM with Kafka 4.0 and later, 2.6.1 can: if the password is "
+        "right, use PLAIN over TLS or a client certificate",
+        rd_kafka_version_str());
+  }
+  return out;
 }
 
 Result<void> KafkaProducer::send(std::span<const Record> records, Offset* last) {
@@ -193,7 +288,7 @@ Result<void> KafkaProducer::send_all(std::span<const Record* const> records, Off
   if (failure) {
     *failure = explain(std::move(*failure));
   } else {
-    producer.refused = 0;
+    producer.trouble.forget();
   }
   const std::lock_guard guard(mutex_);
   failure_ = failure && failure->code != Code::Invalid ? failure->message : std::string();

@@ -25,10 +25,15 @@ class KafkaProducer {
   // the one that was acknowledged last.
   Result<void> send(std::span<const Record> records, Offset* last = nullptr);
 
+  // Waits for a broker that takes our connections, no longer than `request_timeout`, and less where
+  // one refuses them. The error says why, as explain() does.
+  Result<void> reach();
+
   // Unavailable when the last delivery failed not long ago.
   Result<void> healthy() const;
 
-  // The error, or Denied when it comes of refused credentials, which librdkafka tells separately.
+  // The error with why no broker takes our connections, which librdkafka tells separately; Denied
+  // when it is our credentials.
   Error explain(Error error) const;
 
   // For questions about the cluster. Kept alive by the pointer.

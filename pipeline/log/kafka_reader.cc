@@ -209,6 +209,7 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
       return std::unexpected(taken.error());
     }
   }
+  if (read_.changelog && !records_.empty()) pass_point(options_, "kafka.polled");
   for (const LogRecord& record : records_) {
     Offset& next = places_[record.partition].next;
     next = std::max(next, record.offset + 1);

@@ -272,6 +272,7 @@ Result<void> KafkaRestore::Impl::flush() {
   const Time now = options.wall();
   for (const auto& [at, place] : places) put_applied(batch, at.first, at.second, place.next, now);
   auto written = guard([&] { return store.write(batch, Durability::Buffered); });
+  pass_point(options, "kafka.restore.write");
   batch = {};
   batched = 0;
   batched_bytes = 0;

@@ -130,7 +130,6 @@ Result<std::unique_ptr<KafkaTransactor>> KafkaTransactor::open(
   auto conf =
       kafka_conf(options, {{"enable.idempotence", "true"},
                            {"acks", "all"},
-                           {"compression.type", "lz4"},
                            {"linger.ms", "5"},
                            {"transactional.id", transactional_id},
                            {"transaction.timeout.ms", fmt::to_string(kTransactionTimeout.count())},
@@ -171,17 +170,21 @@ Result<KafkaTransactor::Outcome> KafkaTransactor::commit(
   for (const Record& record : records) {
     if (auto produced = self.produce(record); !produced) return give_up(produced.error());
   }
+  pass_point(self.options, "kafka.produced");
   const std::unique_ptr<rd_kafka_consumer_group_metadata_t,
                         decltype(&rd_kafka_consumer_group_metadata_destroy)>
       group(rd_kafka_consumer_group_metadata(consumer), rd_kafka_consumer_group_metadata_destroy);
   if (offsets->cnt > 0) {
+    pass_point(self.options, "kafka.offsets.before");
     // Not resumable: what is cut short in the middle can only be aborted.
     const KafkaError error(rd_kafka_send_offsets_to_transaction(
         handle, offsets, group.get(), static_cast<int>(kCallTimeout.count())));
     if (error != nullptr) return give_up(self.error_of("offsets", error));
+    pass_point(self.options, "kafka.offsets.after");
   }
   // First the records, which may take their time; what is in doubt is only how it ends.
   rd_kafka_flush(handle, static_cast<int>(kCallTimeout.count()));
+  pass_point(self.options, "kafka.end.before");
   const auto ending = self.options.steady();
   const KafkaError error =
       self.insist([&](int wait) { return rd_kafka_commit_transaction(handle, wait); });

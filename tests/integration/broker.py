@@ -7,20 +7,19 @@ from service import ROOT
 
 
 class Broker:
-    """The test broker, for as long as the block runs."""
+    """The test broker, for as long as the block runs; with options of tests/kafka/broker.py."""
 
     def __init__(self, *options):
         self.options = options
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", os.path.join(ROOT, "tests", "kafka", "broker.py"), "run",
-             *self.options],
+            ["/usr/bin/python3", os.path.join(ROOT, "tests", "kafka", "broker.py"), "run", *self.options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         assert line, "the broker did not start"
-        told = json.loads(line)
-        self.bootstrap, self.pid = told["bootstrap"], told["pid"]
+        self.told = json.loads(line)
+        self.bootstrap, self.pid = self.told["bootstrap"], self.told["pid"]
         return self
 
     def tell(self, command):

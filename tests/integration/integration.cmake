@@ -30,10 +30,7 @@ vigie_integration(nodes TIMEOUT 400 LABELS kafka slow)
 vigie_integration(export TIMEOUT 400 LABELS kafka slow)
 set_tests_properties(integration.kafka integration.nodes integration.export PROPERTIES
   RESOURCE_LOCK kafka_broker)
-
-# Faults of machines and brokers under load, each once for every 20 of VIGIE_ROUNDS.
-add_test(NAME fault.kafka
-  COMMAND ${VIGIE_DEBIAN_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/fault/kafka_faults_test.py
-    --vigie $<TARGET_FILE:vigie>)
-set_tests_properties(fault.kafka PROPERTIES LABELS "kafka;slow" RESOURCE_LOCK kafka_broker
-  TIMEOUT 1500)
+vigie_integration(kafka_releases TIMEOUT 200 LABELS kafka slow)
+vigie_integration(kafka_security TIMEOUT 200 LABELS kafka slow)
+set_tests_properties(integration.kafka_releases integration.kafka_security PROPERTIES
+  RESOURCE_LOCK kafka_broker)

@@ -50,14 +50,16 @@ class Service:
                        "log": log or {"kind": "embedded"}, "connectors": connectors,
                        "api": {"listen": "127.0.0.1:0"}, **more}, out)
 
-    def start(self, crash_at=None, wait=True, roles=None):
+    def start(self, crash_at=None, wait=True, roles=None, arguments=()):
         """Waits for the port, unless told not to: `crash_at` (POINT:COUNT) may come before it."""
         environment = {**os.environ, **({"VIGIE_CRASH_AT": crash_at} if crash_at else {})}
         begin = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.vigie, "run", "-c", self.config, *(["--roles", roles] if roles else [])],
-                stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=environment)
+                [self.vigie, "run", "-c", self.config, *(["--roles", roles] if roles else []),
+                 *arguments],
+                # As Python has it, a file that gets too large is an error and not the end.
+                stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=environment, restore_signals=False)
         if not wait:
             return
 

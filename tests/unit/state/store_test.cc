@@ -148,7 +148,7 @@ TEST(Store, RefusesANewerFormat) {
   const auto store = Store::open(directory.path(), {});
 
   ASSERT_FALSE(store);
-  EXPECT_EQ(store.error().code, Code::Corrupt);
+  EXPECT_EQ(store.error().code, Code::Invalid);
   EXPECT_NE(store.error().message.find("999"), std::string::npos);
 }
 

@@ -30,6 +30,33 @@ api: {webhook: {secrets: ["${HOOK}"]}}
   EXPECT_EQ(config->api.webhook_secrets, std::vector<std::string>{kWebhookSecret});
 }
 
+TEST(Config, TakesAKafkaPasswordFromAFile) {
+  const std::filesystem::path file =
+      std::filesystem::path(testing::TempDir()) / "config_kafka_password";
+  std::ofstream(file) << "p\n";
+  const auto properties = [&](const std::string& more) {
+    return parse_rest(
+        "log: {kafka: {properties: {sasl.password_file: " + file.string() + more + "}}}\n",
+        variables({{"PASSWORD", "q"}}));
+  };
+
+  const auto config = properties("");
+  const auto twice = properties(", sasl.password: \"${PASSWORD}\"");
+  std::filesystem::remove(file);
+  const auto gone = properties("");
+
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->log.kafka.properties,
+            (std::vector<std::pair<std::string, std::string>>{{"sasl.password", "p"}}));
+  EXPECT_EQ(error_of(twice),
+            "etc/vigie.yaml:2:48: log.kafka.properties.sasl.password_file: expected only one of "
+            "sasl.password and sasl.password_file");
+  EXPECT_EQ(error_of(gone),
+            "etc/vigie.yaml:2:48: log.kafka.properties.sasl.password_file: cannot "
+            "read " +
+                file.string());
+}
+
 TEST(Config, TakesTheAuthorKeyAsBase64) {
   const auto config = parse_rest(
       "author_key: ${KEY}\n", variables({{"KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}));
@@ -66,7 +93,8 @@ TEST(Config, RefusesASecretInTheFileAndSaysHow) {
   EXPECT_EQ(
       error_of(parse_rest("log: {kafka: {properties: {ssl.keystore.password: hunter2}}}\n")),
       "etc/vigie.yaml:2:51: log.kafka.properties.ssl.keystore.password: a secret does not stand in "
-      "the config: write ${NAME} and set that environment variable");
+      "the config: write ${NAME} and set that environment variable, or name a file that holds it "
+      "in ssl.keystore.password_file");
   EXPECT_EQ(
       error_of(parse_rest("connectors: [{name: a, kind: replay, path: p, app_secret: hunter2}]\n")),
       "etc/vigie.yaml:2:59: connectors[0].app_secret: a secret does not stand in the config: write "

@@ -495,11 +495,4 @@ bool store_is_held(const std::filesystem::path& directory) {
   return asked && lock.l_type != F_UNLCK;
 }
 
-std::string prefix_end(std::string_view prefix) {
-  std::string end(prefix);
-  while (!end.empty() && end.back() == '\xff') end.pop_back();
-  if (!end.empty()) end.back() = static_cast<char>(end.back() + 1);
-  return end;
-}
-
 }  // namespace vigie

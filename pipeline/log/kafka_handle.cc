@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -199,6 +200,24 @@ KafkaOffsets kafka_offsets(const std::string& topic,
         offset;
   }
   return list;
+}
+
+Result<std::pair<Offset, Offset>> kafka_extent(rd_kafka_t* handle, const KafkaOptions& options,
+                                               const std::string& topic, Partition partition) {
+  const auto deadline = options.steady() + options.request_timeout;
+  while (true) {
+    std::pair<Offset, Offset> extent;
+    const auto error =
+        rd_kafka_query_watermark_offsets(handle, topic.c_str(), number(partition), &extent.first,
+                                         &extent.second, kafka_wait(options.request_timeout));
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return extent;
+    if (kafka_code(error) != Code::Unavailable || options.steady() > deadline) {
+      return std::unexpected(
+          kafka_error(fmt::format("end of {}/{}", topic, number(partition)), error));
+    }
+    // No event tells when that is over.
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
 }
 
 int kafka_wait(std::chrono::milliseconds wait) {

@@ -18,22 +18,15 @@ Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition parti
   const std::lock_guard lock(mutex_);
   if (auto connected = connect(); !connected) return std::unexpected(connected.error());
   const Place place{kafka_topic(options_, topic), partition};
-  Offset oldest = 0;
-  Offset end = 0;
-  const auto error =
-      rd_kafka_query_watermark_offsets(ends_.get(), place.first.c_str(), number(partition), &oldest,
-                                       &end, static_cast<int>(options_.request_timeout.count()));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected(
-        kafka_error(fmt::format("end of {}/{}", place.first, number(partition)), error));
-  }
+  const auto extent = kafka_extent(ends_.get(), options_, place.first, partition);
+  if (!extent) return std::unexpected(extent.error());
   if (const auto [at, fresh] = tables_.try_emplace(place); fresh) {
     if (auto assigned = assign(); !assigned) {
       tables_.erase(at);
       return std::unexpected(assigned.error());
     }
   }
-  if (auto read = read_to(place, end); !read) return std::unexpected(read.error());
+  if (auto read = read_to(place, extent->second); !read) return std::unexpected(read.error());
   const Table& table = tables_.at(place);
   const auto at = table.values.find(key);
   if (at == table.values.end()) return std::nullopt;

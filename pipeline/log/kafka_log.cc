@@ -3,7 +3,6 @@
 #include <mutex>
 #include <random>
 #include <set>
-#include <thread>
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -213,25 +212,16 @@ Result<std::vector<TopicExtent>> topic_extents(const KafkaOptions& options,
   // Also what is not committed yet stands there.
   auto handle = kafka_consumer(options, "ends", "read_uncommitted");
   if (!handle) return std::unexpected(std::move(handle.error()));
-  const auto deadline = SteadyClock::now() + options.request_timeout;
   std::vector<TopicExtent> out;
   for (const Topic topic : topics) {
     const std::string name = kafka_topic(options, topic);
-    for (std::int32_t i = 0; i < partitions;) {
-      TopicExtent extent{.topic = topic, .partition = Partition{i}};
-      const auto error =
-          rd_kafka_query_watermark_offsets(handle->get(), name.c_str(), i, &extent.oldest,
-                                           &extent.end, kafka_wait(options.request_timeout));
-      if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        out.push_back(extent);
-        ++i;
-        continue;
-      }
-      if (kafka_code(error) != Code::Unavailable || SteadyClock::now() > deadline) {
-        return std::unexpected(kafka_error(fmt::format("end of {}/{}", name, i), error));
-      }
-      // A topic just made, or a leader just lost; no event tells when that is over.
-      std::this_thread::sleep_for(milliseconds{50});
+    for (std::int32_t i = 0; i < partitions; ++i) {
+      const auto extent = kafka_extent(handle->get(), options, name, Partition{i});
+      if (!extent) return std::unexpected(extent.error());
+      out.push_back({.topic = topic,
+                     .partition = Partition{i},
+                     .oldest = extent->first,
+                     .end = extent->second});
     }
   }
   return out;

@@ -58,11 +58,4 @@ Result<void> Store::write(StoreBatch& batch, Durability /*durability*/) {
   return {};
 }
 
-std::string prefix_end(std::string_view prefix) {
-  std::string end(prefix);
-  while (!end.empty() && end.back() == '\xff') end.pop_back();
-  if (!end.empty()) ++end.back();
-  return end;
-}
-
 }  // namespace vigie

@@ -28,10 +28,10 @@ from service import scratch
 from world import PER_SECOND, World
 
 # With the seconds for which there has to be something to do.
-SHORT = {nodes.kills: 12, nodes.kill_points: 45, nodes.zombie: 35, nodes.same_name: 10,
-         network.broker_restarts: 18, network.isolated: 12, network.coordinator_gone: 20, network.late_end: 24, disks.damaged_block: 12,
-         topics.poison: 4, topics.duplicates: 8, topics.passed_by_retention: 16}
-LONG = {nodes.lost_disk: 10, nodes.old_disk: 12, nodes.second_node: 15, nodes.rebalance_in_restore: 40,
+SHORT = {nodes.kill_points: 45, nodes.zombie: 35, nodes.same_name: 10, network.broker_restarts: 18,
+         network.coordinator_gone: 20, network.late_end: 24, disks.damaged_block: 12, topics.poison: 4,
+         topics.duplicates: 8, topics.passed_by_retention: 16}
+LONG = {nodes.kills: 12, network.isolated: 12, nodes.lost_disk: 10, nodes.old_disk: 12, nodes.second_node: 15, nodes.rebalance_in_restore: 40,
         network.broker_dies: 20, network.cut: 15, network.partition: 50, network.half_open: 50, network.slow: 40,
         network.lossy: 30, disks.damaged_view: 8, disks.cut_wal: 8, disks.lost_current: 8, disks.full_disk: 25, disks.refused_write: 10,
         topics.compacted: 20, serving.stream_goes_on: 15, serving.rules_change: 20}

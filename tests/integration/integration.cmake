@@ -14,7 +14,7 @@ function(vigie_integration name)
 endfunction()
 
 vigie_integration(replay TIMEOUT 300)
-vigie_integration(interleavings TIMEOUT 900)
+vigie_integration(interleavings TIMEOUT 900 LABELS slow)
 vigie_integration(backtest TIMEOUT 200)
 vigie_integration(kill9 TIMEOUT 400 LABELS slow)
 vigie_integration(operate TIMEOUT 200)

@@ -25,8 +25,10 @@ esac
 
 jobs=$(nproc)
 fuzz_seconds=10
+not_in_asan='kafka|slow'
 if [ "$mode" = long ]; then
   fuzz_seconds=300
+  not_in_asan=kafka
   # How often the crash tests kill the service.
   export VIGIE_ROUNDS=50
   # How many streams of what can happen to a message are counted again.
@@ -122,7 +124,7 @@ stage layering python3 tests/layering_test.py .
 stage "build release" build release
 stage "build asan" build asan
 stage fuzz fuzz
-stage "test asan" ctest --preset asan --label-exclude 'kafka|slow'
+stage "test asan" ctest --preset asan --label-exclude "$not_in_asan"
 if [ "$mode" = long ]; then
   stage "build tsan" build tsan
   stage "test tsan" ctest --preset tsan

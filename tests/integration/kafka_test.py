@@ -66,8 +66,9 @@ def check_counts(vigie, directory, broker, made, acts, expected, items, first=No
     """The service counts and queues what it reads; with `first`, it runs with those roles until all is
     in the log."""
     name = os.path.basename(directory)
+    # A reply waits a day of the stream for its item, which at full speed is a second or two.
     service = Service(vigie, directory, [
-        {"name": "file", "kind": "replay", "path": made, "time": "input"}],
+        {"name": "file", "kind": "replay", "path": made, "time": "input", "rate": "4000/s"}],
         {"kind": "kafka", "kafka": {"bootstrap": broker.bootstrap, "partitions": PARTITIONS,
                                     "topic_prefix": name + "."}})
     service.start(roles=first)

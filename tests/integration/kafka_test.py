@@ -119,7 +119,7 @@ def check_workers(vigie, directory, broker, made, acts, expected):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
-    parser.add_argument("--rate", default="0.35")
+    parser.add_argument("--rate", default="0.5")
     options = parser.parse_args()
     with scratch() as directory, Broker() as broker:
         check_doctor(options.vigie, directory, broker.bootstrap)

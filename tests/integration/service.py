@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -149,6 +150,10 @@ class Service:
                 page = json.loads(self.get(f"/api/v1/queues/{queue}/items?state=all&limit=200"
                                            + (f"&after={after}" if after else "")))
                 for item in page["items"]:
+                    if len(item["messages"]) < item["message_count"]:
+                        # A list shows the newest of a long conversation.
+                        item = json.loads(self.get("/api/v1/items/" + urllib.parse.quote(item["id"], safe="")))
+                    assert len(item["messages"]) == item["message_count"], item["id"]
                     out[item["id"]] = (item["queue"], item["state"], item["priority"],
                                        item["route"], tuple(m["key"] for m in item["messages"]))
                 after = page.get("next")

@@ -214,7 +214,7 @@ rd_kafka_message_t* Consumer::fetch() {
       later(fetch.silent_until - world.now(), [this] { world.stir(process); });
       continue;
     }
-    // What was fetched may be older than what is asked for now.
+    // What was fetched before may lie before the place that is asked for.
     if (fetch.next >= fetch.seen_end || dice.chance(0.5)) fetch.seen_end = visible_end(place);
     const PartitionLog& log = cluster.log(place);
     while (fetch.next < fetch.seen_end) {

@@ -27,6 +27,7 @@
 #include "pipeline/run/erasures.h"
 #include "pipeline/run/handover.h"
 #include "pipeline/run/ingest.h"
+#include "pipeline/run/placement.h"
 #include "pipeline/run/rule_cost_board.h"
 #include "pipeline/run/rules_source.h"
 #include "pipeline/run/timers.h"
@@ -385,9 +386,17 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
     if (!started) return std::unexpected(std::move(started.error()));
     self.threads.emplace_back([&self] { self.run_view(); });
     self.threads.emplace_back([&self] {
-      self.keep_stepping("alerting", [&self] {
+      Placement placement(*self.log, self.view_state(), "alerts");
+      Alerting::Turn turn;
+      if (!self.embedded) {
+        turn = [&] {
+          placement.step(milliseconds{0});
+          return placement.is_mine();
+        };
+      }
+      self.keep_stepping("alerting", [&] {
         return Alerting::open(*self.log, self.view_state(), self.registry,
-                              surge_options(self.config.alerts.surge), !self.embedded);
+                              surge_options(self.config.alerts.surge), turn);
       });
     });
     self.threads.emplace_back([&self] {

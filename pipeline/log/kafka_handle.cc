@@ -202,18 +202,23 @@ KafkaOffsets kafka_offsets(const std::string& topic,
   return list;
 }
 
-Result<std::pair<Offset, Offset>> kafka_extent(rd_kafka_t* handle, const KafkaOptions& options,
+Result<std::pair<Offset, Offset>> kafka_extent(rd_kafka_t* handle, const std::string& topic,
+                                               Partition partition,
+                                               std::chrono::milliseconds wait) {
+  std::pair<Offset, Offset> extent;
+  const auto error = rd_kafka_query_watermark_offsets(
+      handle, topic.c_str(), number(partition), &extent.first, &extent.second, kafka_wait(wait));
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return extent;
+  return std::unexpected(kafka_error(fmt::format("end of {}/{}", topic, number(partition)), error));
+}
+
+Result<std::pair<Offset, Offset>> await_extent(rd_kafka_t* handle, const KafkaOptions& options,
                                                const std::string& topic, Partition partition) {
   const auto deadline = options.steady() + options.request_timeout;
   while (true) {
-    std::pair<Offset, Offset> extent;
-    const auto error =
-        rd_kafka_query_watermark_offsets(handle, topic.c_str(), number(partition), &extent.first,
-                                         &extent.second, kafka_wait(options.request_timeout));
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return extent;
-    if (kafka_code(error) != Code::Unavailable || options.steady() > deadline) {
-      return std::unexpected(
-          kafka_error(fmt::format("end of {}/{}", topic, number(partition)), error));
+    auto extent = kafka_extent(handle, topic, partition, options.request_timeout);
+    if (extent || extent.error().code != Code::Unavailable || options.steady() > deadline) {
+      return extent;
     }
     // No event tells when that is over.
     std::this_thread::sleep_for(std::chrono::milliseconds{50});

@@ -65,9 +65,12 @@ int kafka_produce(rd_kafka_t* producer, const char* topic, const Record& record,
 KafkaOffsets kafka_offsets(const std::string& topic,
                            const std::vector<std::pair<Partition, Offset>>& next);
 
-// Where a partition begins and ends, to the handle's eyes. A topic just made, or a leader just
-// lost, is asked again until options.request_timeout is over.
-Result<std::pair<Offset, Offset>> kafka_extent(rd_kafka_t* handle, const KafkaOptions& options,
+// Where a partition begins and ends, to the handle's eyes.
+Result<std::pair<Offset, Offset>> kafka_extent(rd_kafka_t* handle, const std::string& topic,
+                                               Partition partition, std::chrono::milliseconds wait);
+// The same for who cannot ask again: of a topic just made, or a leader just lost, it is asked until
+// options.request_timeout is over.
+Result<std::pair<Offset, Offset>> await_extent(rd_kafka_t* handle, const KafkaOptions& options,
                                                const std::string& topic, Partition partition);
 
 // A wait as librdkafka takes it: milliseconds, none when it is over.

@@ -18,7 +18,7 @@ Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition parti
   const std::lock_guard lock(mutex_);
   if (auto connected = connect(); !connected) return std::unexpected(connected.error());
   const Place place{kafka_topic(options_, topic), partition};
-  const auto extent = kafka_extent(ends_.get(), options_, place.first, partition);
+  const auto extent = await_extent(ends_.get(), options_, place.first, partition);
   if (!extent) return std::unexpected(extent.error());
   if (const auto [at, fresh] = tables_.try_emplace(place); fresh) {
     if (auto assigned = assign(); !assigned) {

@@ -216,7 +216,7 @@ Result<std::vector<TopicExtent>> topic_extents(const KafkaOptions& options,
   for (const Topic topic : topics) {
     const std::string name = kafka_topic(options, topic);
     for (std::int32_t i = 0; i < partitions; ++i) {
-      const auto extent = kafka_extent(handle->get(), options, name, Partition{i});
+      const auto extent = await_extent(handle->get(), options, name, Partition{i});
       if (!extent) return std::unexpected(extent.error());
       out.push_back({.topic = topic,
                      .partition = Partition{i},

@@ -99,13 +99,9 @@ Result<std::map<Partition, Offset>> KafkaReader::group_offsets(milliseconds wait
 Result<KafkaReader::Place> KafkaReader::start_of(Partition partition,
                                                  std::optional<Offset> in_group,
                                                  milliseconds wait) {
-  Offset oldest = 0;
-  Offset end = 0;
-  const auto error = rd_kafka_query_watermark_offsets(
-      handle_.get(), topic_.c_str(), number(partition), &oldest, &end, kafka_wait(wait));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected(kafka_error(place_name(partition), error));
-  }
+  const auto extent = kafka_extent(handle_.get(), topic_, partition, wait);
+  if (!extent) return std::unexpected(extent.error());
+  const auto [oldest, end] = *extent;
   auto stored = store_.get(Space::Meta, offset_key(partition));
   if (!stored) return std::unexpected(stored.error());
   std::optional<Offset> committed = in_group;
@@ -183,13 +179,9 @@ Result<std::map<Partition, Offset>> KafkaReader::ends() {
   }
   std::map<Partition, Offset> out;
   for (const Partition partition : partitions()) {
-    Offset oldest = 0;
-    const auto error =
-        rd_kafka_query_watermark_offsets(ends_.get(), topic_.c_str(), number(partition), &oldest,
-                                         &out[partition], kafka_wait(options_.request_timeout));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return std::unexpected(kafka_error(fmt::format("end of {}", place_name(partition)), error));
-    }
+    const auto extent = kafka_extent(ends_.get(), topic_, partition, options_.request_timeout);
+    if (!extent) return std::unexpected(extent.error());
+    out[partition] = extent->second;
   }
   return out;
 }

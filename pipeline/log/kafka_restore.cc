@@ -93,25 +93,15 @@ struct KafkaRestore::Impl {
   Result<void> assign();
   Result<void> take(const rd_kafka_message_t& message);
   Result<void> fold_commit(Partition partition, std::optional<std::string_view> value);
-  Result<Offset> end_of(Topic topic, Partition partition, Offset* oldest = nullptr) const;
+  Result<std::pair<Offset, Offset>> extent(Topic topic, Partition partition) const;
   Result<void> check_ends();
   Result<void> flush();
 };
 
-// The real one, behind what is open.
-Result<Offset> KafkaRestore::Impl::end_of(Topic topic, Partition partition, Offset* oldest) const {
-  const std::string name = kafka_topic(options, topic);
-  Offset first = 0;
-  Offset end = 0;
-  const auto error =
-      rd_kafka_query_watermark_offsets(ends.get(), name.c_str(), number(partition), &first, &end,
-                                       kafka_wait(options.request_timeout));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return std::unexpected(
-        kafka_error(fmt::format("end of {}/{}", name, number(partition)), error));
-  }
-  if (oldest != nullptr) *oldest = first;
-  return end;
+// The end is the real one, behind what is open.
+Result<std::pair<Offset, Offset>> KafkaRestore::Impl::extent(Topic topic,
+                                                             Partition partition) const {
+  return kafka_extent(ends.get(), kafka_topic(options, topic), partition, options.request_timeout);
 }
 
 // Where to begin with each topic of a partition.
@@ -120,11 +110,10 @@ Result<void> KafkaRestore::Impl::place(Partition partition) {
   bool is_new = true;
   std::map<Topic, Place> found;
   for (const Topic topic : changelog->topics) {
-    Offset oldest = 0;
     const std::string name = kafka_topic(options, topic);
-    const auto asked = end_of(topic, partition, &oldest);
+    const auto asked = extent(topic, partition);
     if (!asked) return std::unexpected(asked.error());
-    const Offset end = *asked;
+    const auto [oldest, end] = *asked;
     auto applied = stored_applied(store, topic, partition);
     if (!applied) return std::unexpected(std::move(applied.error()));
     Place& place = found[topic];
@@ -249,10 +238,10 @@ Result<void> KafkaRestore::Impl::check_ends() {
   for (const auto& [partition, chain] : chains) {
     if (chain.since.records() == 0) continue;
     Place& ledger = places.at({Topic::Ledger, partition});
-    auto end = end_of(Topic::Ledger, partition);
-    if (!end) return std::unexpected(end.error());
-    if (ledger.next < *end) {
-      ledger.end = *end;
+    const auto now = extent(Topic::Ledger, partition);
+    if (!now) return std::unexpected(now.error());
+    if (ledger.next < now->second) {
+      ledger.end = now->second;
       ledger.done = false;
       continue;
     }

@@ -10,7 +10,6 @@
 
 #include "pipeline/core/clock.h"
 #include "pipeline/run/handover.h"
-#include "pipeline/run/placement.h"
 #include "state/cut.h"
 
 namespace vigie {
@@ -37,7 +36,7 @@ struct Alerting::Impl {
   std::vector<Record> outputs;
   CutJoiner joiner;
   // Of one node among several.
-  std::unique_ptr<Placement> placement;
+  Turn turn;
   bool writes = true;
   std::deque<Alert> raised;  // of late
 
@@ -49,8 +48,7 @@ struct Alerting::Impl {
 
 // The node that wrote before may have gone between raising and writing.
 Result<void> Alerting::Impl::take_turns() {
-  placement->step(std::chrono::milliseconds{0});
-  const bool mine = placement->is_mine();
+  const bool mine = turn();
   if (mine && !std::exchange(writes, mine)) {
     for (const Alert& alert : raised) {
       if (auto written = raise(alert); !written) return written;
@@ -71,7 +69,7 @@ Result<bool> Alerting::Impl::is_written(const Alert& alert) {
 
 Result<void> Alerting::Impl::raise(const Alert& alert) {
   if (!writes) return {};
-  if (placement) {
+  if (turn) {
     auto written = is_written(alert);
     if (!written) return std::unexpected(std::move(written.error()));
     if (*written) return {};
@@ -105,7 +103,7 @@ Alerting::~Alerting() = default;
 
 Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
                                                  prometheus::Registry& registry,
-                                                 const SurgeOptions& options, bool has_peers) {
+                                                 const SurgeOptions& options, Turn turn) {
   const std::int32_t partitions = log.partitions(Topic::Mentions);
   auto stored = store.get(Space::Meta, kDetectorState);
   if (!stored) return std::unexpected(std::move(stored.error()));
@@ -128,12 +126,12 @@ Result<std::unique_ptr<Alerting>> Alerting::open(EventLog& log, Store& store,
     alerts.Add(
         {{"kind", std::string(name(AlertKind::Surge))}, {"state", std::string(name(state))}});
   }
-  auto impl = std::make_unique<Impl>(
-      Impl{log, alerts, std::move(detector), nullptr, {}, 0, true, {}, {}, nullptr, true, {}});
-  if (has_peers) {
-    impl->placement = std::make_unique<Placement>(log, store, "alerts");
-    impl->writes = false;
-  }
+  const bool alone = !turn;
+  auto impl = std::make_unique<Impl>(Impl{.log = log,
+                                          .alerts = alerts,
+                                          .detector = std::move(detector),
+                                          .turn = std::move(turn),
+                                          .writes = alone});
   ReadOptions read;
   read.group = "alerts";
   auto reader = log.read(Topic::Counters, read, store);
@@ -148,7 +146,7 @@ Result<void> Alerting::save() {
 }
 
 Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
-  if (impl_->placement) {
+  if (impl_->turn) {
     if (auto taken = impl_->take_turns(); !taken) return std::unexpected(std::move(taken.error()));
   }
   auto polled = impl_->reader->poll(kBatch, wait);
@@ -165,7 +163,7 @@ Result<std::size_t> Alerting::step(std::chrono::milliseconds wait) {
       if (auto raised = impl_->raise(alert); !raised) {
         return std::unexpected(std::move(raised.error()));
       }
-      if (!impl_->placement) continue;
+      if (!impl_->turn) continue;
       impl_->raised.push_back(alert);
       if (impl_->raised.size() > kRaisedKept) impl_->raised.pop_front();
     }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -26,10 +27,13 @@ constexpr std::string_view kDetectorState =
 // outlives it.
 class Alerting {
  public:
+  // Whether it is this node that writes now; asked in each step.
+  using Turn = std::function<bool()>;
+
+  // Without `turn` there are no other nodes.
   static Result<std::unique_ptr<Alerting>> open(EventLog& log, Store& store,
                                                 prometheus::Registry& registry,
-                                                const SurgeOptions& options,
-                                                bool has_peers = false);
+                                                const SurgeOptions& options, Turn turn = {});
   ~Alerting();
 
   // Waits up to `wait` for records, judges and commits. Returns how many records there were.

@@ -1,9 +1,10 @@
 #include "pipeline/run/placement.h"
 
 #include <algorithm>
-#include <map>
 
 #include <spdlog/spdlog.h>
+
+#include "pipeline/run/membership.h"
 
 namespace vigie {
 namespace {
@@ -11,7 +12,6 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kBatch = 500;
 // Longer than a group takes to deal anew, and than a silent member keeps what it was dealt.
 constexpr std::chrono::seconds kAnswerHolds{10};
 constexpr std::chrono::seconds kAskAgain{2};
@@ -23,7 +23,7 @@ struct Placement::Impl {
   Store& store;
   std::string thing;
   Partition partition{};
-  std::unique_ptr<LogReader> group;
+  std::unique_ptr<Membership> group;
   bool mine = false;
   SteadyClock::time_point answered{};
   SteadyClock::time_point ask_at{};
@@ -33,28 +33,16 @@ struct Placement::Impl {
 
 Result<void> Placement::Impl::ask(milliseconds wait) {
   if (!group) {
-    ReadOptions read;
-    read.group = "one." + thing;
-    read.shared = true;
-    read.from_oldest = false;
-    auto reader = log.read(Topic::Cursors, read, store);
-    if (!reader) return std::unexpected(std::move(reader.error()));
-    group = std::move(*reader);
+    auto joined = Membership::open(log, store, Topic::Cursors, "one." + thing);
+    if (!joined) return std::unexpected(std::move(joined.error()));
+    group = std::move(*joined);
   }
-  // The records are read by whoever is dealt the thing.
-  auto polled = group->poll(kBatch, wait);
-  if (!polled) return std::unexpected(std::move(polled.error()));
+  if (auto followed = group->follow(wait); !followed) return followed;
   const std::vector<Partition> dealt = group->partitions();
-  if (!dealt.empty()) {
-    mine = std::ranges::find(dealt, partition) != dealt.end();
-    answered = SteadyClock::now();
-  }
-  if (polled->empty()) return {};
-  std::map<Partition, Offset> next;
-  for (const LogRecord& record : *polled) next[record.partition] = record.offset + 1;
-  Effects effects;
-  effects.next.assign(next.begin(), next.end());
-  return group->commit(std::move(effects));
+  if (dealt.empty()) return {};
+  mine = std::ranges::find(dealt, partition) != dealt.end();
+  answered = SteadyClock::now();
+  return {};
 }
 
 Placement::Placement(EventLog& log, Store& store, std::string thing)

@@ -1,7 +1,6 @@
 #include "pipeline/run/timers.h"
 
 #include <algorithm>
-#include <map>
 #include <thread>
 #include <utility>
 
@@ -9,12 +8,13 @@
 #include <prometheus/counter.h>
 #include <prometheus/registry.h>
 
+#include "pipeline/run/membership.h"
+
 namespace vigie {
 namespace {
 
 // Also the most that is written and not folded yet.
 constexpr std::size_t kBatch = 500;
-constexpr std::size_t kReadAhead = 2000;
 
 std::string id_of(const ConversationRecord& record) {
   if (record.type == ConversationRecord::Type::Timer) {
@@ -29,8 +29,8 @@ struct Timers::Impl {
   EventLog& log;
   const View& view;
   prometheus::Family<prometheus::Counter>& fired;
-  std::unique_ptr<LogReader> group;  // null: everything is ours
-  std::set<std::string> written;     // and still due, since the fold has not come to it
+  std::unique_ptr<Membership> group;  // null: everything is ours
+  std::set<std::string> written;      // and still due, since the fold has not come to it
 
   bool is_mine(std::string_view id) const {
     if (!group) return true;
@@ -38,20 +38,7 @@ struct Timers::Impl {
     const Partition partition = partition_for(log, Topic::Conversations, id);
     return std::ranges::find(partitions, partition) != partitions.end();
   }
-  Result<void> follow_group(std::chrono::milliseconds wait);
 };
-
-// Membership is what we are after; the records themselves reach us through the view.
-Result<void> Timers::Impl::follow_group(std::chrono::milliseconds wait) {
-  auto polled = group->poll(kReadAhead, wait);
-  if (!polled) return std::unexpected(std::move(polled.error()));
-  if (polled->empty()) return {};
-  std::map<Partition, Offset> next;
-  for (const LogRecord& record : *polled) next[record.partition] = record.offset + 1;
-  Effects effects;
-  effects.next.assign(next.begin(), next.end());
-  return group->commit(std::move(effects));
-}
 
 Timers::Timers(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Timers::~Timers() = default;
@@ -64,13 +51,9 @@ Result<std::unique_ptr<Timers>> Timers::open(EventLog& log, Store& store, const 
                     .Register(registry);
   auto impl = std::make_unique<Impl>(Impl{log, view, fired, nullptr, {}});
   if (options.shared) {
-    ReadOptions read;
-    read.group = "timers";
-    read.shared = true;
-    read.from_oldest = false;
-    auto reader = log.read(Topic::Conversations, read, store);
-    if (!reader) return std::unexpected(std::move(reader.error()));
-    impl->group = std::move(*reader);
+    auto joined = Membership::open(log, store, Topic::Conversations, "timers");
+    if (!joined) return std::unexpected(std::move(joined.error()));
+    impl->group = std::move(*joined);
   }
   return std::unique_ptr<Timers>(new Timers(std::move(impl)));
 }
@@ -78,7 +61,7 @@ Result<std::unique_ptr<Timers>> Timers::open(EventLog& log, Store& store, const 
 Result<std::size_t> Timers::step(std::chrono::milliseconds wait) {
   Impl& self = *impl_;
   if (self.group) {
-    auto followed = self.follow_group(wait);
+    auto followed = self.group->follow(wait);
     if (!followed) return std::unexpected(std::move(followed.error()));
   } else {
     std::this_thread::sleep_for(wait);

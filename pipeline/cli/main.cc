@@ -14,6 +14,10 @@
 #include "pipeline/cli/report.h"
 #include "pipeline/core/yaml.h"
 
+// Read by jemalloc before main: a few arenas are enough for our threads, and what is freed goes
+// back to the system within seconds.
+extern "C" const char* const malloc_conf = "narenas:4,background_thread:true,dirty_decay_ms:3000";
+
 namespace {
 
 using namespace vigie;  // NOLINT(google-build-using-namespace): main is not in a namespace

@@ -24,10 +24,10 @@ target_precompile_headers(bench_store REUSE_FROM vigie_precompiled)
 # Vigie over Kafka beside its rivals, by hand: kafka/compare.py.
 add_executable(bench_kafka EXCLUDE_FROM_ALL bench/kafka/tool/log_tool.cc bench/kafka/tool/tally.cc
   bench/kafka/tool/worker_loop.cc bench/kafka/tool/big_state.cc)
-target_link_libraries(bench_kafka PRIVATE vigie_flags vigie::run fmt::fmt spdlog::spdlog simdjson::simdjson
+target_link_libraries(bench_kafka PRIVATE vigie_malloc vigie_flags vigie::run fmt::fmt spdlog::spdlog simdjson::simdjson
   prometheus-cpp::core PkgConfig::RDKAFKA PkgConfig::XXHASH)
 target_include_directories(bench_kafka PRIVATE ${PROJECT_SOURCE_DIR})
 target_precompile_headers(bench_kafka REUSE_FROM vigie_precompiled)
 add_executable(bench_kafka_bare EXCLUDE_FROM_ALL bench/kafka/bare_loop.cc)
-target_link_libraries(bench_kafka_bare PRIVATE vigie_flags fmt::fmt PkgConfig::RDKAFKA)
+target_link_libraries(bench_kafka_bare PRIVATE vigie_malloc vigie_flags fmt::fmt PkgConfig::RDKAFKA)
 target_precompile_headers(bench_kafka_bare REUSE_FROM vigie_precompiled)

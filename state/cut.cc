@@ -1,12 +1,15 @@
 // A cut as JSON:
-//   {"v":1,"partition":0,"minute":29500000,"whole":false,
+//   {"v":2,"partition":0,"minute":29500000,"whole":false,
 //    "values":[["theme","delivery","m",29500000,12],...],
-//    "authors":[["theme","delivery",491666,["00f1...",...]],...],
+//    "authors":[["theme","delivery",491666,"00f1..."],...],
 //    "more":true}
-// `more` is there when another part of the same cut follows.
+// `more` is there when another part of the same cut follows. Authors are numbers of eleven digits
+// each, of 64, one behind the other: they are most of a cut. Version 1 has a list of texts in place
+// of them, of 16 hexadecimal digits.
 #include "state/cut.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -19,9 +22,40 @@ namespace vigie {
 namespace {
 
 constexpr std::string_view kPrefix = "~cut/";
-// Rows of one part. With ids of 128 bytes, values take under 400 KB and authors under 350 KB.
+// Rows of one part. With ids of 128 bytes, values take under 400 KB and authors under 200 KB.
 constexpr std::size_t kValuesInPart = 2000;
 constexpr std::size_t kAuthorsInPart = 200;
+
+constexpr std::int64_t kVersion = 2;
+constexpr std::string_view kDigits =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+constexpr std::size_t kNameDigits = 11;
+
+void append_name(std::string& out, std::uint64_t author) {
+  for (std::size_t i = kNameDigits; i-- > 0;) out += kDigits[author >> (6 * i) & 63];
+}
+
+bool read_names(std::string_view text, std::vector<std::uint64_t>& out) {
+  static constexpr auto kValues = [] {
+    std::array<std::int8_t, 256> values{};
+    values.fill(-1);
+    for (std::size_t i = 0; i < kDigits.size(); ++i) {
+      values[static_cast<unsigned char>(kDigits[i])] = static_cast<std::int8_t>(i);
+    }
+    return values;
+  }();
+  if (text.size() % kNameDigits != 0) return false;
+  for (; !text.empty(); text.remove_prefix(kNameDigits)) {
+    std::uint64_t author = 0;
+    for (const char c : text.substr(0, kNameDigits)) {
+      const std::int8_t value = kValues[static_cast<unsigned char>(c)];
+      if (value < 0) return false;
+      author = author << 6 | static_cast<std::uint64_t>(value);
+    }
+    out.push_back(author);
+  }
+  return true;
+}
 
 Error damaged() {
   return {Code::Corrupt, "cut: a stored record is damaged"};
@@ -55,12 +89,12 @@ bool read_value(simdjson::dom::array row, Cut::Value& value) {
 
 bool read_authors(simdjson::dom::array row, Cut::Authors& authors) {
   std::int64_t hour = 0;
-  simdjson::dom::array list;
-  if (!read_series(row, authors.series) || row.at(2).get(hour) != simdjson::SUCCESS ||
-      row.at(3).get(list) != simdjson::SUCCESS) {
-    return false;
-  }
+  if (!read_series(row, authors.series) || row.at(2).get(hour) != simdjson::SUCCESS) return false;
   authors.hour = static_cast<Hour>(hour);
+  std::string_view names;
+  if (row.at(3).get(names) == simdjson::SUCCESS) return read_names(names, authors.authors);
+  simdjson::dom::array list;
+  if (row.at(3).get(list) != simdjson::SUCCESS) return false;
   for (const simdjson::dom::element item : list) {
     std::string_view text;
     if (item.get(text) != simdjson::SUCCESS || text.size() != 16) return false;
@@ -97,7 +131,7 @@ namespace {
 
 void append_json(std::string& out, const Cut& cut, bool more) {
   JsonWriter json(out);
-  json.begin_object().field("v", std::int64_t{1});
+  json.begin_object().field("v", kVersion);
   json.field("partition", std::int64_t{number(cut.partition)});
   json.field("minute", std::int64_t{cut.minute}).field("whole", cut.whole);
   json.key("values").begin_array();
@@ -107,11 +141,12 @@ void append_json(std::string& out, const Cut& cut, bool more) {
     json.number(std::int64_t{value.bucket}).number(value.mentions).end_array();
   }
   json.end_array().key("authors").begin_array();
+  std::string names;
   for (const Cut::Authors& authors : cut.authors) {
     json.begin_array().string(name(authors.series.dimension)).string(authors.series.id);
-    json.number(std::int64_t{authors.hour}).begin_array();
-    for (const std::uint64_t author : authors.authors) json.string(fmt::format("{:016x}", author));
-    json.end_array().end_array();
+    names.clear();
+    for (const std::uint64_t author : authors.authors) append_name(names, author);
+    json.number(std::int64_t{authors.hour}).string(names).end_array();
   }
   json.end_array();
   if (more) json.field("more", true);
@@ -129,8 +164,12 @@ std::vector<T> rows(const std::vector<T>& all, std::size_t part, std::size_t siz
 }  // namespace
 
 std::optional<std::string> cut_without(std::string_view json, std::uint64_t author) {
-  const std::string quoted = fmt::format("\"{:016x}\"", author);
-  if (!json.contains(quoted)) return std::nullopt;
+  std::string name;
+  append_name(name, author);
+  // Of version 1.
+  if (!json.contains(name) && !json.contains(fmt::format("\"{:016x}\"", author))) {
+    return std::nullopt;
+  }
   auto part = parse_cut_part(json);
   if (!part) return std::nullopt;
   bool named = false;
@@ -189,7 +228,7 @@ Result<CutPart> parse_cut_part(std::string_view text) {
   std::int64_t version = 0;
   std::int64_t partition = 0;
   std::int64_t minute = 0;
-  if (root["v"].get(version) != simdjson::SUCCESS || version != 1 ||
+  if (root["v"].get(version) != simdjson::SUCCESS || version < 1 || version > kVersion ||
       root["partition"].get(partition) != simdjson::SUCCESS ||
       root["minute"].get(minute) != simdjson::SUCCESS ||
       root["whole"].get(cut.whole) != simdjson::SUCCESS ||

@@ -37,11 +37,29 @@ TEST(Cut, ComesBackFromItsJson) {
 TEST(Cut, RefusesWhatIsNoCut) {
   for (
       const char* json :
-      {"", "{}", "[]", R"({"v":2,"partition":0,"minute":1,"whole":false})",
+      {"", "{}", "[]", R"({"v":3,"partition":0,"minute":1,"whole":false,"values":[],"authors":[]})",
        R"({"v":1,"partition":0,"minute":1,"whole":false,"values":[[1]],"authors":[]})",
-       R"({"v":1,"partition":0,"minute":1,"whole":false,"values":[],"authors":[["theme","a",1,["xyz"]]]})"}) {
+       R"({"v":1,"partition":0,"minute":1,"whole":false,"values":[],"authors":[["theme","a",1,["xyz"]]]})",
+       R"({"v":2,"partition":0,"minute":1,"whole":false,"values":[],"authors":[["theme","a",1,"0123456789"]]})",
+       R"({"v":2,"partition":0,"minute":1,"whole":false,"values":[],"authors":[["theme","a",1,"0123456789+"]]})"}) {
     EXPECT_FALSE(parse_cut_part(json)) << json;
   }
+}
+
+TEST(Cut, IsReadAsItWasWrittenBefore) {
+  const char* const json =
+      R"({"v":1,"partition":3,"minute":9,"whole":false,"values":[],)"
+      R"("authors":[["theme","a",1,["0000000000000007","ffffffffffffffff"]]]})";
+
+  const auto part = parse_cut_part(json);
+  const auto without = cut_without(json, 7);
+
+  ASSERT_TRUE(part);
+  ASSERT_EQ(part->cut.authors.size(), 1U);
+  EXPECT_EQ(part->cut.authors[0].authors, (std::vector<std::uint64_t>{7, 0xffffffffffffffffU}));
+  ASSERT_TRUE(without);
+  EXPECT_EQ(parse_cut_part(*without)->cut.authors[0].authors,
+            (std::vector<std::uint64_t>{0xffffffffffffffffU}));
 }
 
 TEST(Cut, HasAKeyThatNoCounterHas) {

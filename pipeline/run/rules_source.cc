@@ -1,5 +1,6 @@
 #include "pipeline/run/rules_source.h"
 
+#include <array>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -13,6 +14,7 @@ namespace {
 constexpr std::chrono::seconds kOverlap{60};
 constexpr std::chrono::seconds kStampSettles{2};
 constexpr std::size_t kMaxFile = std::size_t{64} << 20;
+constexpr std::size_t kPiece = std::size_t{16} << 10;
 
 Error errors_of(const std::vector<Diagnostic>& diagnostics) {
   std::string message;
@@ -37,9 +39,14 @@ Result<std::string> read_file(const std::filesystem::path& file) {
     return fail(Code::Invalid, fmt::format("cannot read {}: {}", file.string(),
                                            std::generic_category().message(errno)));
   }
-  std::string text(kMaxFile + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
+  // Piece by piece, since the text stays in memory and a file need not tell its size.
+  std::string text;
+  std::array<char, kPiece> piece{};
+  while (stream && text.size() <= kMaxFile) {
+    stream.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
+  }
+  text.shrink_to_fit();
   if (text.size() > kMaxFile) {
     return fail(Code::Invalid, fmt::format("cannot read {}: longer than the limit of {} bytes",
                                            file.string(), kMaxFile));

@@ -36,7 +36,7 @@ def segment_bytes(world, topic):
 
 
 class Watch:
-    """What a group has committed of a topic, as it changes."""
+    """What a group has committed of a topic, as it changes and each second."""
 
     def __init__(self, world, system, topic, **more):
         self.process = subprocess.Popen(
@@ -68,6 +68,8 @@ def drain(world, name, number, mentions):
         samples = []
         for time, committed in watch:
             assert not system.ended(), f"{name} ended: {system.tail()}"
+            if samples and committed == samples[-1][1]:
+                continue
             samples.append((time, committed, processor_seconds(pids),
                             processor_seconds([world.broker.pid])))
         peak = peak_bytes(pids)

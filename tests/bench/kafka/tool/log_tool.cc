@@ -33,6 +33,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t kFillAtOnce = 20'000;
 constexpr milliseconds kLook{10};
 constexpr milliseconds kTick{5};
+// So often the watch speaks at least, so that who listens can see whether anybody still works.
+constexpr double kSilence = 1;
 
 double now() {
   return std::chrono::duration<double>(SteadyClock::now().time_since_epoch()).count();
@@ -126,6 +128,7 @@ int watch(const Arguments& arguments) {
   }
   wanted = static_cast<std::int64_t>(arguments.number("until", static_cast<std::uint64_t>(wanted)));
   std::int64_t before = -1;
+  double said = 0;
   const auto parent = ::getppid();
   while (before < wanted && ::getppid() == parent) {
     if (rd_kafka_committed(group.get(), places.get(), 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -133,10 +136,16 @@ int watch(const Arguments& arguments) {
       for (int i = 0; i < places->cnt; ++i)
         sum += std::max<std::int64_t>(0, places->elems[i].offset);
       if (sum != before) {
-        fmt::print("{:.6f} {}\n", now(), sum);
+        said = now();
+        fmt::print("{:.6f} {}\n", said, sum);
         std::fflush(stdout);
         before = sum;
       }
+    }
+    if (now() - said > kSilence) {
+      said = now();
+      fmt::print("{:.6f} {}\n", said, std::max<std::int64_t>(before, 0));
+      std::fflush(stdout);
     }
     std::this_thread::sleep_for(kLook);
   }

@@ -17,6 +17,8 @@ using std::chrono::hours;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kTiB = std::uint64_t{1} << 40;
 constexpr std::string_view kFile = "_file";
+// A commit over Kafka is a transaction, which costs as much for ten mentions as for a thousand.
+constexpr std::size_t kKafkaBatch = 5000;
 
 // What the service itself decides: set from outside they would break its commits.
 constexpr std::string_view kOwnedProperties[] = {"bootstrap.servers",
@@ -130,6 +132,7 @@ LogConfig read_log(const ConfigSection& top) {
   out.retention = log.duration("retention", out.retention, hours{1}, hours{24 * 365});
   log.whole_units("retention", out.retention, hours{1}, "expected whole hours");
   out.max_bytes = log.size("max_bytes", out.max_bytes, 64 * kMiB, 64 * kTiB);
+  if (out.kind == LogConfig::Kind::Kafka) out.batch_mentions = kKafkaBatch;
   const ConfigSection batch = log.section("batch", {"max_mentions"});
   out.batch_mentions = batch.whole<std::size_t>("max_mentions", out.batch_mentions, 1, 100'000);
   out.kafka = read_kafka(log, out.kind == LogConfig::Kind::Kafka);

@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kWait{100};
 constexpr milliseconds kRestartPause{1000};
+// With Kafka; so that rules that take long do not hold back what is decided.
+constexpr milliseconds kLongestBatch{200};
 
 }  // namespace
 
@@ -87,6 +89,7 @@ WorkerThreads::WorkerThreads(Parts parts) : impl_(std::make_unique<Impl>(std::mo
   WorkerOptions& options = self.parts.options;
   options.max_batch = config.log.batch_mentions;
   options.log_is_remote = !self.embedded;
+  if (!self.embedded) options.longest_batch = kLongestBatch;
   options.texts = config.retention;
   options.author_fold = self.author_fold.get();
   options.stopping = [&self] { return self.stopping.load(); };

@@ -23,6 +23,12 @@
 #include "state/stream_time.h"
 
 namespace vigie {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+}  // namespace
+
 struct Worker::Impl {
   EventLog& log;
   Store& store;
@@ -65,7 +71,7 @@ struct Worker::Impl {
   Result<void> know_partitions();
   std::optional<Minute> due_cut(const Parsed& record) const;
   std::size_t segment_end(std::size_t begin) const;
-  Result<void> run_segment(std::size_t begin, std::size_t end, const RuleSet& set);
+  Result<std::size_t> run_segment(std::size_t begin, std::size_t end, const RuleSet& set);
   Result<void> commit(Effects& effects, const std::vector<Partition>& touched);
   void tell_changelog(std::span<const Authors::Row> rows, const std::vector<Partition>& touched,
                       Effects& effects);
@@ -168,7 +174,6 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   }
   auto polled = self.log_reader->poll(self.options.max_batch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
-  const auto begun = std::chrono::steady_clock::now();
   // Also when nothing came: what the last batch cost is still to be told.
   if (self.options.costs) self.cost_teller.tell(self.matcher.costs(), *self.options.costs);
   // Partitions that moved to another worker are read anew from the store when they come back.
@@ -191,13 +196,10 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   auto known = self.know_partitions();
   if (!known) return std::unexpected(std::move(known.error()));
   for (std::size_t begin = 0; begin < self.parsed.size();) {
-    const std::size_t end = self.segment_end(begin);
-    auto done = self.run_segment(begin, end, *set);
+    auto done = self.run_segment(begin, self.segment_end(begin), *set);
     if (!done) return std::unexpected(std::move(done.error()));
-    begin = end;
+    begin = *done;
   }
-  self.metrics.commit_seconds.Observe(
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
   self.tell_lag(now);
   return self.parsed.size();
 }
@@ -211,7 +213,10 @@ void Worker::Impl::tell_lag(const std::vector<Partition>& partitions) {
   metrics.looked.SetToCurrentTime();
 }
 
-Result<void> Worker::Impl::run_segment(std::size_t begin, std::size_t end, const RuleSet& set) {
+// Applies and commits what comes before `end`, or less when it takes long; returns how far it came.
+Result<std::size_t> Worker::Impl::run_segment(std::size_t begin, std::size_t end,
+                                              const RuleSet& set) {
+  const auto begun = SteadyClock::now();
   std::map<Partition, std::vector<std::string>> keys_of_partition;
   for (std::size_t i = begin; i < end; ++i) {
     if (!parsed[i].mention) continue;
@@ -221,11 +226,15 @@ Result<void> Worker::Impl::run_segment(std::size_t begin, std::size_t end, const
     auto found = partition(number);
     if (!found) return std::unexpected(std::move(found.error()));
     auto read = (*found)->apply->begin(wanted);
-    if (!read) return read;
+    if (!read) return std::unexpected(std::move(read.error()));
   }
   Effects effects;
   std::map<Partition, Offset> next;
-  for (std::size_t i = begin; i < end; ++i) {
+  std::size_t i = begin;
+  for (; i < end; ++i) {
+    const bool is_long =
+        options.longest_batch && SteadyClock::now() - begun >= *options.longest_batch;
+    if (is_long && i > begin) break;
     const Parsed& record = parsed[i];
     next[record.partition] = record.offset + 1;
     auto found = partition(record.partition);
@@ -239,17 +248,20 @@ Result<void> Worker::Impl::run_segment(std::size_t begin, std::size_t end, const
     }
     if (const auto minute = due_cut(record)) {
       auto told = cut(record.partition, *minute, effects);
-      if (!told) return told;
+      if (!told) return std::unexpected(std::move(told.error()));
     }
     auto applied = (*found)->apply->record(*record.mention, set, matcher);
-    if (!applied) return applied;
+    if (!applied) return std::unexpected(std::move(applied.error()));
   }
   std::vector<Partition> touched;
   for (const auto& [number, offset] : next) {
     effects.next.emplace_back(number, offset);
     touched.push_back(number);
   }
-  return commit(effects, touched);
+  auto committed = commit(effects, touched);
+  if (!committed) return std::unexpected(std::move(committed.error()));
+  metrics.commit_seconds.Observe(std::chrono::duration<double>(SteadyClock::now() - begun).count());
+  return i;
 }
 
 Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>& touched) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "pipeline/core/error.h"
@@ -23,6 +24,8 @@ class RuleCostBoard;
 
 struct WorkerOptions {
   std::size_t max_batch = 2000;  // records a commit
+  // What was applied in this time is committed before more is; none: only max_batch counts.
+  std::optional<std::chrono::milliseconds> longest_batch{};
   bool keep = false;             // see ApplyOptions
   bool log_is_remote = false;    // see ApplyOptions
   TextRetention texts{};         // see ApplyOptions

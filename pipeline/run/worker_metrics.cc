@@ -53,7 +53,7 @@ WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
       commit_seconds(
           prometheus::BuildHistogram()
               .Name("vigie_worker_commit_seconds")
-              .Help("From the batch's read to its commit")
+              .Help("From the first record of a batch to its commit")
               .Register(registry)
               .Add({}, prometheus::Histogram::BucketBoundaries{.001, .0025, .005, .01, .025, .05,
                                                                .1, .25, .5, 1, 2.5, 5})) {}

@@ -139,6 +139,17 @@ TEST(ConfigKafka, NeedsABootstrapOnlyWhenItIsTheLog) {
   EXPECT_TRUE(parse_rest("log: {kafka: {topic_prefix: a.}}\n"));
 }
 
+TEST(ConfigKafka, CommitsMoreAtOnceUnlessToldOtherwise) {
+  const std::string kafka = "kafka: {bootstrap: \"a:1\"}";
+  const auto config = parse_rest("log: {kind: kafka, " + kafka + "}\n");
+  const auto told = parse_rest("log: {kind: kafka, batch: {max_mentions: 7}, " + kafka + "}\n");
+
+  ASSERT_TRUE(config && told);
+  EXPECT_EQ(config->log.batch_mentions, 5000U);
+  EXPECT_EQ(told->log.batch_mentions, 7U);
+  EXPECT_EQ(LogConfig{}.batch_mentions, 2000U);
+}
+
 TEST(ConfigKafka, KeepsWhatTheServiceDecidesToItself) {
   EXPECT_EQ(
       error_of(parse_rest("log: {kafka: {properties: {enable.auto.commit: true}}}\n")),

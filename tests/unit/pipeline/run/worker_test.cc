@@ -231,6 +231,19 @@ TEST_F(Working, AnAuthorWideOpReachesWhatCameBeforeItInTheSameBatch) {
   EXPECT_EQ(everything(), 1);
 }
 
+TEST_F(Working, WhatTookLongIsCommittedBeforeMoreIsApplied) {
+  worker_.emplace(
+      *log_, log_.store(), keys_, [this] { return rules_; }, registry_,
+      WorkerOptions{.longest_batch = milliseconds{0}});
+  ASSERT_TRUE(worker_->start());
+  for (const char* id : {"1", "2", "3"}) log(acme_mention(id, "acme", kNow));
+
+  EXPECT_EQ(step(), 3U);
+
+  EXPECT_EQ(metric(registry_, "vigie_worker_commit_seconds"), 3);
+  EXPECT_EQ(everything(), 3);
+}
+
 TEST_F(Working, StreamTimeSurvivesARestart) {
   log(acme_mention("1", "acme", kNow));
   drain();

@@ -48,8 +48,15 @@ struct Authors::Impl {
   const Store& store;
   std::map<std::string, std::optional<std::string>> pending;  // key -> value, or removed
   std::map<std::string, SetAddition> sets;
-  std::map<std::string, AuthorSet>
-      unsettled;  // sets that were flushed and are not yet in the store
+  struct PendingSet {
+    AuthorSet set;
+    Partition partition{};
+    Series series;
+    Hour hour = 0;
+    bool has_changed = false;  // since the last flush
+    bool names_changed = false;
+  };
+  std::map<std::string, PendingSet> unsettled;  // sets that are not yet in the store
 
   mutable std::optional<bool> has_erasures{};  // whether anybody was ever erased; unknown at first
 
@@ -65,6 +72,16 @@ struct Authors::Impl {
   }
   Result<std::optional<ErasedRow>> erasure(Partition partition, const AuthorKey& author) const;
   SetAddition& addition(Partition partition, const Series& series, Hour hour);
+  static SetChange change_of(const std::string& key, const PendingSet& pending,
+                             bool names_changed) {
+    return {.partition = pending.partition,
+            .series = pending.series,
+            .hour = pending.hour,
+            .authors = pending.set.named(),
+            .names_changed = names_changed,
+            .key = key,
+            .bytes = {}};
+  }
   Result<void> forget_in_sets(Partition partition, std::uint64_t author);
 };
 
@@ -337,22 +354,28 @@ std::vector<Authors::Row> Authors::flush_rows(StoreBatch& batch) {
   return rows;
 }
 
-Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
+Result<std::vector<Authors::SetChange>> Authors::set_changes() {
   std::vector<std::string_view> keys;
-  for (const auto& [key, addition] : impl_->sets) keys.push_back(key);
+  for (const auto& [key, addition] : impl_->sets) {
+    if (!impl_->unsettled.contains(key)) keys.push_back(key);
+  }
   auto stored = impl_->store.get_many(Space::Authors, keys);
   if (!stored) return std::unexpected(std::move(stored.error()));
   std::vector<SetChange> changes;
   std::size_t index = 0;
   for (const auto& [key, addition] : impl_->sets) {
-    AuthorSet set;
-    const auto& value = (*stored)[index++];
-    if (const auto it = impl_->unsettled.find(key); it != impl_->unsettled.end()) {
-      set = std::move(it->second);
-    } else if (value) {
-      auto old = AuthorSet::decode(*value);
-      if (!old) return fail(Code::Corrupt, "authors: a stored set is damaged");
-      set = std::move(*old);
+    const auto [found, first] = impl_->unsettled.try_emplace(key);
+    Impl::PendingSet& pending = found->second;
+    AuthorSet& set = pending.set;
+    if (first) {
+      pending.partition = addition.partition;
+      pending.series = addition.series;
+      pending.hour = addition.hour;
+      if (const auto& value = (*stored)[index++]) {
+        auto old = AuthorSet::decode(*value);
+        if (!old) return fail(Code::Corrupt, "authors: a stored set is damaged");
+        set = std::move(*old);
+      }
     }
     const bool was_sketch = set.is_sketch();
     bool has_changed = false;
@@ -362,25 +385,32 @@ Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
     // Most of what is counted is taken back and counted again, as when only a like was added.
     if (!set.is_sketch()) has_changed = !cancel_out(addition.deltas);
     const bool forgot = addition.forgotten && set.forget(*addition.forgotten);
-    if (has_changed || forgot) {
-      SetChange& change = changes.emplace_back();
-      change.partition = addition.partition;
-      change.series = addition.series;
-      change.hour = addition.hour;
-      change.authors = set.named();
-      change.names_changed = !was_sketch || forgot;
-      change.key = key;
-      if (set.empty()) {
-        batch.erase(Space::Authors, key);
-      } else {
-        change.bytes = set.encode();
-        batch.put(Space::Authors, key, *change.bytes);
-      }
-    }
-    impl_->unsettled[key] = std::move(set);
+    if (!has_changed && !forgot) continue;
+    const bool names_changed = !was_sketch || forgot;
+    changes.push_back(impl_->change_of(key, pending, names_changed));
+    pending.has_changed = true;
+    pending.names_changed = pending.names_changed || names_changed;
   }
   impl_->sets.clear();
   return changes;
+}
+
+Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
+  auto since = set_changes();
+  if (!since) return since;
+  std::vector<SetChange> all;
+  for (auto& [key, pending] : impl_->unsettled) {
+    if (!std::exchange(pending.has_changed, false)) continue;
+    SetChange& change = all.emplace_back(
+        impl_->change_of(key, pending, std::exchange(pending.names_changed, false)));
+    if (pending.set.empty()) {
+      batch.erase(Space::Authors, key);
+    } else {
+      change.bytes = pending.set.encode();
+      batch.put(Space::Authors, key, *change.bytes);
+    }
+  }
+  return all;
 }
 
 }  // namespace vigie

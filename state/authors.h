@@ -82,11 +82,13 @@ class Authors {
     std::vector<std::uint64_t> authors;  // AuthorSet::named()
     bool names_changed = true;           // false where a sketch names whom it named before
     std::string key;                     // in Space::Authors
-    std::optional<std::string> bytes;    // stored form; none when nobody is left
+    std::optional<std::string> bytes;    // stored form; none when nobody is left; of flush_sets()
   };
-  // Counts in the order of the calls and puts the sets that changed into `batch`; sorted by key. A
-  // batch may be flushed several times before it is written; what was flushed is remembered until
-  // `settled`.
+  // Counts in the order of the calls. The sets that changed since the last call or flush, as they
+  // stand in the middle of a batch: flush_sets() has them all the same. Sorted by key.
+  Result<std::vector<SetChange>> set_changes();
+  // Puts every set that changed since the last flush into `batch`. Sorted by key. What was flushed
+  // is remembered until `settled`.
   Result<std::vector<SetChange>> flush_sets(StoreBatch& batch);
   // The stored sets of a partition, from an hour on.
   Result<void> read_sets(Partition partition, Hour from,

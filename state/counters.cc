@@ -50,7 +50,15 @@ struct CounterBatch::Impl {
   std::vector<Of> series;
   std::unordered_map<std::string, std::uint32_t> indices;  // by both pieces of the stem
   std::unordered_map<std::uint64_t, Measures> additions;   // by slot
-  std::unordered_map<std::string, Measures> unsettled;     // flushed, not yet in the store
+  // Of every bucket that changed and is not yet in the store, by its key there.
+  struct Pending {
+    Measures value{};
+    Series series;
+    Granularity granularity = Granularity::Minute;
+    std::int32_t bucket = 0;
+    bool is_flushed = false;
+  };
+  std::unordered_map<std::string, Pending> unsettled;
   std::string scratch;
 };
 
@@ -98,7 +106,7 @@ void CounterBatch::settled() {
   impl_->unsettled.clear();
 }
 
-Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch) {
+Result<std::vector<CounterBatch::Change>> CounterBatch::changes() {
   Impl& impl = *impl_;
   std::vector<Change> changes;
   changes.reserve(impl.additions.size());
@@ -117,21 +125,54 @@ Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch)
   impl.indices.clear();
   std::ranges::sort(changes, {}, &Change::key);
 
+  // What is pending is not read again.
   std::vector<std::string_view> keys;
+  std::vector<Impl::Pending*> pending;
+  std::vector<Impl::Pending*> unread;
   keys.reserve(changes.size());
-  for (const Change& change : changes) keys.push_back(change.key);
+  pending.reserve(changes.size());
+  for (const Change& change : changes) {
+    const auto [found, first] = impl.unsettled.try_emplace(change.key);
+    pending.push_back(&found->second);
+    if (!first) continue;
+    found->second.series = change.series;
+    found->second.granularity = change.granularity;
+    found->second.bucket = change.bucket;
+    keys.push_back(found->first);
+    unread.push_back(&found->second);
+  }
   auto stored = impl.store.get_many(Space::Counters, keys);
   if (!stored) return std::unexpected(std::move(stored.error()));
+  for (std::size_t i = 0; i < unread.size(); ++i) {
+    if (!(*stored)[i]) continue;
+    const auto old = parse_counter_value(*(*stored)[i]);
+    if (!old) return std::unexpected(damaged());
+    unread[i]->value = *old;
+  }
   for (std::size_t i = 0; i < changes.size(); ++i) {
-    Change& change = changes[i];
-    const auto [unsettled, first] = impl.unsettled.try_emplace(change.key);
-    if (first && (*stored)[i]) {
-      const auto old = parse_counter_value(*(*stored)[i]);
-      if (!old) return std::unexpected(damaged());
-      unsettled->second = *old;
-    }
-    add_to(unsettled->second, change.value);
-    change.value = unsettled->second;
+    add_to(pending[i]->value, changes[i].value);
+    changes[i].value = pending[i]->value;
+    pending[i]->is_flushed = false;
+  }
+  return changes;
+}
+
+Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch) {
+  auto since = changes();
+  if (!since) return since;
+  std::vector<Change> all;
+  all.reserve(impl_->unsettled.size());
+  for (auto& [key, pending] : impl_->unsettled) {
+    if (std::exchange(pending.is_flushed, true)) continue;
+    all.push_back({.series = pending.series,
+                   .granularity = pending.granularity,
+                   .bucket = pending.bucket,
+                   .value = pending.value,
+                   .key = key,
+                   .bytes = {}});
+  }
+  std::ranges::sort(all, {}, &Change::key);
+  for (Change& change : all) {
     if (is_zero(change.value)) {
       batch.erase(Space::Counters, change.key);
     } else {
@@ -139,7 +180,7 @@ Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch)
       batch.put(Space::Counters, change.key, *change.bytes);
     }
   }
-  return changes;
+  return all;
 }
 
 CounterReader::CounterReader(const Store& store, std::int32_t partitions)

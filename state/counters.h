@@ -18,8 +18,8 @@
 namespace vigie {
 
 // Adds up what one worker's batch changes and turns it into absolute values in one store write. One
-// thread; `store` outlives it. A batch may be flushed several times before it is written; what was
-// flushed is remembered until `settled` says that the write is done.
+// thread; `store` outlives it. What was flushed is remembered until `settled` says that it is
+// written.
 class CounterBatch {
  public:
   CounterBatch(const Store& store, Partition partition);
@@ -32,7 +32,7 @@ class CounterBatch {
   void add(const SeriesView& series, Minute minute, const Measures& delta,
            std::optional<Time> stream_time);
 
-  // A series to which more is added at once. Valid until the next flush.
+  // A series to which more is added at once. Valid until the next changes() or flush.
   class Handle {
    private:
     friend class CounterBatch;
@@ -48,14 +48,18 @@ class CounterBatch {
     std::int32_t bucket = 0;
     Measures value{};
     std::string key;                   // in Space::Counters
-    std::optional<std::string> bytes;  // stored form; none when it vanished
+    std::optional<std::string> bytes;  // stored form; none when it vanished; of flush() alone
   };
+  // The buckets to which was added since the last call or flush, as they stand in the middle of a
+  // batch: flush() has them all the same. Sorted by key; one whose additions cancel out is not
+  // among them.
+  Result<std::vector<Change>> changes();
+
+  // Puts the value of every bucket that changed since the last flush into `batch`. Sorted by key.
+  Result<std::vector<Change>> flush(StoreBatch& batch);
+
   // The batch that flushes went into is written: the store has every value.
   void settled();
-
-  // Reads the old values, puts the new ones into `batch` and forgets the additions. Sorted by key;
-  // a bucket whose additions cancel out is not among them.
-  Result<std::vector<Change>> flush(StoreBatch& batch);
 
  private:
   struct Impl;

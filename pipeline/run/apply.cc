@@ -443,25 +443,27 @@ Result<void> Apply::author_wide(const Mention& mention, Time seen_at, const Rule
   return {};
 }
 
-Result<std::vector<CounterBatch::Change>> Apply::count(Effects& effects) {
+Result<std::vector<CounterBatch::Change>> Apply::flush_counters(StoreBatch& state) {
   for (const std::string& key : std::exchange(forgotten_counters_, {})) {
-    effects.state.erase(Space::Counters, key);
+    state.erase(Space::Counters, key);
     if (options_.log_is_remote) output(Topic::CountersLong, key, std::nullopt);
   }
-  auto changes = counters_.flush(effects.state);
-  if (!changes || !options_.log_is_remote) return changes;
-  for (const CounterBatch::Change& change : *changes) {
+  auto counters = counters_.flush(state);
+  if (!counters || !options_.log_is_remote) return counters;
+  for (const CounterBatch::Change& change : *counters) {
     const bool is_kept_long = kept_for(change.series.dimension, change.granularity) > kHoursKept;
     output(is_kept_long ? Topic::CountersLong : Topic::Counters, change.key, change.bytes);
   }
-  return changes;
+  return counters;
 }
 
 Result<std::vector<CounterBatch::Change>> Apply::finish(Effects& effects) {
-  auto changes = count(effects);
+  auto changes = count();
   if (!changes) return changes;
+  const auto counters = flush_counters(effects.state);
+  if (!counters) return std::unexpected(counters.error());
   const std::vector<Ledger::Change> rows = ledger_.flush(effects.state);
-  note_erasures(*changes, rows, effects.state);
+  note_erasures(*counters, rows, effects.state);
   if (options_.log_is_remote) {
     for (const Record& record : outputs_) keep_tagged(record, effects.state);
     for (const Ledger::Change& row : rows) output(Topic::Ledger, row.key, row.bytes);

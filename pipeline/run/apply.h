@@ -64,12 +64,11 @@ class Apply {
   // alone, as if the op came again.
   Result<void> erase_again(const Authors::Missing& missing);
 
-  // Brings the counters of this batch up to date in `effects.state`, in the middle of it, and
-  // returns those that changed since the last time.
-  Result<std::vector<CounterBatch::Change>> count(Effects& effects);
+  // The counters that changed since the last time, as they stand in the middle of a batch.
+  Result<std::vector<CounterBatch::Change>> count() { return counters_.changes(); }
 
   // The batch's state changes go into `effects.state`, its records behind `effects.outputs`.
-  // Changed counters are returned for the cut.
+  // Counters that changed since count() are returned for the cut.
   Result<std::vector<CounterBatch::Change>> finish(Effects& effects);
 
   // What `finish` gave is committed.
@@ -102,6 +101,7 @@ class Apply {
                     Erasure& erasure);
   Result<bool> is_erased(const Mention& mention, const std::string& key, Time seen_at);
   void note_again(const Mention& mention, const std::string& key);
+  Result<std::vector<CounterBatch::Change>> flush_counters(StoreBatch& state);
   void note_erasures(std::span<const CounterBatch::Change> counters,
                      std::span<const Ledger::Change> rows, StoreBatch& state);
   Result<void> change_visibility(const std::string& key, const LedgerRecord& old,

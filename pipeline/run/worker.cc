@@ -75,7 +75,8 @@ struct Worker::Impl {
   Result<void> commit(Effects& effects, const std::vector<Partition>& touched);
   void tell_changelog(std::span<const Authors::Row> rows, const std::vector<Partition>& touched,
                       Effects& effects);
-  Result<void> count_authors(Effects& effects);
+  Result<void> count_authors();
+  Result<void> flush_authors(Effects& effects);
   Result<void> cut(Partition number, Minute minute, Effects& effects);
 };
 
@@ -273,7 +274,7 @@ Result<void> Worker::Impl::commit(Effects& effects, const std::vector<Partition>
     metrics.add(mine.apply->take_counts());
     mine.cuts.keep_begin(effects.state);
   }
-  auto counted = count_authors(effects);
+  auto counted = flush_authors(effects);
   if (!counted) return counted;
   const std::vector<Authors::Row> rows = authors.flush_rows(effects.state);
   if (options.log_is_remote) tell_changelog(rows, touched, effects);
@@ -298,12 +299,22 @@ void Worker::Impl::tell_changelog(std::span<const Authors::Row> rows,
   }
 }
 
-Result<void> Worker::Impl::count_authors(Effects& effects) {
+Result<void> Worker::Impl::count_authors() {
+  auto sets = authors.set_changes();
+  if (!sets) return std::unexpected(std::move(sets.error()));
+  for (const Authors::SetChange& change : *sets) {
+    if (change.names_changed) owned.at(change.partition).cuts.changed(change);
+  }
+  return {};
+}
+
+Result<void> Worker::Impl::flush_authors(Effects& effects) {
+  auto counted = count_authors();
+  if (!counted) return counted;
   auto sets = authors.flush_sets(effects.state);
   if (!sets) return std::unexpected(std::move(sets.error()));
+  if (!options.log_is_remote) return {};
   for (Authors::SetChange& change : *sets) {
-    if (change.names_changed) owned.at(change.partition).cuts.changed(change);
-    if (!options.log_is_remote) continue;
     Record record;
     record.topic = Topic::Counters;
     record.partition = change.partition;
@@ -318,10 +329,10 @@ Result<void> Worker::Impl::count_authors(Effects& effects) {
 // batch.
 Result<void> Worker::Impl::cut(Partition wanted, Minute minute, Effects& effects) {
   Owned& mine = owned.at(wanted);
-  auto changes = mine.apply->count(effects);
+  auto changes = mine.apply->count();
   if (!changes) return std::unexpected(std::move(changes.error()));
   for (const CounterBatch::Change& change : *changes) mine.cuts.changed(change);
-  auto counted = count_authors(effects);
+  auto counted = count_authors();
   if (!counted) return counted;
   for (CutRecord& part : mine.cuts.take(minute, effects.state)) {
     Record record;

@@ -151,6 +151,31 @@ TEST(AuthorsOfAnHour, AddUpOverFlushesBeforeTheWrite) {
   EXPECT_EQ((*changes)[0].authors.size(), 2U);
 }
 
+TEST(AuthorsOfAnHour, AreToldInTheMiddleOfABatchAndWrittenOnce) {
+  ScratchStore store;
+  Authors authors(*store);
+  const Series theme{Dimension::Theme, "t"};
+  authors.count(Partition{0}, theme, 5, author(1), 1);
+  const auto middle = authors.set_changes();
+  authors.count(Partition{0}, theme, 5, author(2), 1);
+  const auto end = authors.set_changes();
+
+  StoreBatch batch;
+  const auto flushed = authors.flush_sets(batch);
+  const auto again = authors.flush_sets(batch);
+
+  ASSERT_TRUE(middle && end && flushed && again);
+  ASSERT_EQ(middle->size(), 1U);
+  EXPECT_EQ((*middle)[0].authors.size(), 1U);
+  ASSERT_EQ(end->size(), 1U);
+  EXPECT_EQ((*end)[0].authors.size(), 2U);
+  ASSERT_EQ(flushed->size(), 1U);
+  EXPECT_EQ((*flushed)[0].authors, (*end)[0].authors);
+  EXPECT_TRUE((*flushed)[0].names_changed);
+  EXPECT_TRUE((*flushed)[0].bytes);
+  EXPECT_TRUE(again->empty());
+}
+
 TEST(AuthorsOfAnHour, OfWhichNothingChangedAreNotWritten) {
   ScratchStore store;
   Authors authors(*store);

@@ -68,6 +68,39 @@ TEST(Counters, AddUpOverFlushesBeforeTheWrite) {
   EXPECT_EQ(mentions_of(hours->front().value), 5);
 }
 
+TEST(Counters, AreToldInTheMiddleOfABatchAndWrittenOnce) {
+  ScratchStore store;
+  CounterBatch batch(*store, kPartition);
+  const Series all{Dimension::All, "all"};
+  batch.add(all, 60, mentions(2), std::nullopt);
+  write(*store, batch);
+  batch.add(all, 60, mentions(3), std::nullopt);
+  batch.add(all, 121, mentions(1), std::nullopt);
+
+  const auto middle = batch.changes();
+  batch.add(all, 60, mentions(4), std::nullopt);
+  const auto end = batch.changes();
+  StoreBatch changes;
+  const auto flushed = batch.flush(changes);
+  const auto again = batch.flush(changes);
+
+  ASSERT_TRUE(middle && end && flushed && again);
+  ASSERT_EQ(middle->size(), 4U);
+  EXPECT_EQ(mentions_of((*middle)[0].value), 5);
+  ASSERT_EQ(end->size(), 2U);
+  EXPECT_EQ(mentions_of((*end)[0].value), 9);
+  ASSERT_EQ(flushed->size(), 4U);
+  EXPECT_EQ(mentions_of((*flushed)[0].value), 9);
+  EXPECT_TRUE((*flushed)[0].bytes);
+  EXPECT_TRUE(again->empty());
+  ASSERT_TRUE(store->write(changes, Durability::Buffered));
+  batch.settled();
+  const auto hours = CounterReader(*store, 8).series(all, Granularity::Hour, 1, 2);
+  ASSERT_EQ(hours->size(), 2U);
+  EXPECT_EQ(mentions_of((*hours)[0].value), 9);
+  EXPECT_EQ(mentions_of((*hours)[1].value), 1);
+}
+
 TEST(Counters, SumOverPartitions) {
   ScratchStore store;
   for (const int partition : {0, 1, 5}) {

@@ -291,6 +291,26 @@ TEST_F(Working, TellsViewsElsewhereWhoWroteAndThatNobodyDidAfterAll) {
   EXPECT_EQ(sets(), (std::map<std::string, bool>{{brand, false}}));
 }
 
+TEST_F(Working, TellsTheChangelogACounterOnceABatchHoweverManyMinutesEndInIt) {
+  WorkerOptions options;
+  options.log_is_remote = true;
+  worker_.emplace(*log_, log_.store(), keys_, [this] { return rules_; }, registry_, options);
+  ASSERT_TRUE(worker_->start());
+  for (int i = 0; i < 5; ++i) log(acme_mention(std::to_string(i), "acme", kNow + minutes{2 * i}));
+  drain();
+
+  std::map<std::string, int> told;
+  int cuts = 0;
+  for (const Record& record : ScratchLog::of(Topic::Counters, log_.take())) {
+    is_cut_key(record.key) ? ++cuts : ++told[record.key];
+  }
+
+  EXPECT_EQ(cuts, 4);
+  EXPECT_GT(told.size(), 10U);
+  for (const auto& [key, times] : told) EXPECT_EQ(times, 1) << key;
+  EXPECT_EQ(everything(), 5);
+}
+
 TEST_F(Working, TellsWhatTheRulesCostAlsoWhenNothingMoreComes) {
   RuleCostBoard board([this] { return rules_; }, registry_);
   WorkerOptions options;

@@ -82,6 +82,8 @@ Result<bool> KafkaReader::prepare_restore() {
     if (!found) return std::unexpected(found.error());
     once_.in_group = std::move(*found);
   }
+  // Who had them before in this process may still write what it committed.
+  if (!source_.owners->at_rest(*dealt_)) return false;
   if (!once_.restore) {
     pass_point(options_, "kafka.restore.begin");
     auto opened = open_restore();

@@ -55,5 +55,35 @@ TEST(KafkaOwners, LeaveWhatSomebodyHasAlone) {
   EXPECT_EQ(writes.count, 1);
 }
 
+TEST(KafkaOwners, TakeAtOnceWhatIsBeingWrittenAndTellWhenThatIsOver) {
+  KafkaOwners owners;
+  Writes writes;
+  owners.take(0, kBoth);
+  EXPECT_TRUE(owners.write(0, kBoth, [&]() -> Result<void> {
+    // As another worker's thread, while the first is in the store.
+    owners.take(1, kSecond);
+    EXPECT_FALSE(owners.at_rest(kSecond));
+    EXPECT_FALSE(owners.write(1, kSecond, writes.once()));
+    owners.leave(1);
+    EXPECT_TRUE(owners.write_unowned(Partition{1}, writes.once()));
+    EXPECT_EQ(writes.count, 0);
+    owners.take(1, kSecond);
+    return {};
+  }));
+
+  EXPECT_TRUE(owners.at_rest(kBoth));
+  EXPECT_TRUE(owners.write(1, kSecond, writes.once()));
+  EXPECT_EQ(writes.count, 1);
+}
+
+TEST(KafkaOwners, AreAtRestAfterAWriteThatFailed) {
+  KafkaOwners owners;
+  owners.take(0, kSecond);
+
+  EXPECT_FALSE(owners.write(0, kSecond, [] { return fail(Code::Unavailable, "full"); }));
+
+  EXPECT_TRUE(owners.at_rest(kSecond));
+}
+
 }  // namespace
 }  // namespace vigie

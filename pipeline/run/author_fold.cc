@@ -9,6 +9,8 @@ namespace vigie {
 namespace {
 
 constexpr std::chrono::minutes kLongest{10};
+// In the group, which waits for its members: only what came since the worker's start is folded.
+constexpr std::chrono::seconds kLongestInGroup{60};
 constexpr std::chrono::milliseconds kTurn{50};
 constexpr std::size_t kAtOnce = 10'000;
 
@@ -36,6 +38,8 @@ Result<void> AuthorFold::fold(std::chrono::milliseconds wait) {
   std::map<Partition, Offset> next;
   for (const LogRecord& record : *polled) {
     next[record.partition] = record.offset + 1;
+    const auto partition = partition_of_authors_record(record.key);
+    if (partition && writers_.contains(*partition)) continue;
     fold_authors(record, effects.state);
   }
   effects.next.assign(next.begin(), next.end());
@@ -51,8 +55,29 @@ Result<void> AuthorFold::step() {
 
 Result<void> AuthorFold::catch_up(const std::function<bool()>& stopping) {
   const std::lock_guard lock(mutex_);
+  return catch_up_locked(kLongest, stopping);
+}
+
+Result<void> AuthorFold::take(Partition partition, const void* worker,
+                              const std::function<bool()>& stopping) {
+  const std::lock_guard lock(mutex_);
+  // What a worker before it committed last may not have reached the store.
+  writers_.erase(partition);
+  auto known = catch_up_locked(kLongestInGroup, stopping);
+  if (known) writers_[partition] = worker;
+  return known;
+}
+
+void AuthorFold::give_back(Partition partition, const void* worker) {
+  const std::lock_guard lock(mutex_);
+  const auto writer = writers_.find(partition);
+  if (writer != writers_.end() && writer->second == worker) writers_.erase(writer);
+}
+
+Result<void> AuthorFold::catch_up_locked(std::chrono::milliseconds longest,
+                                         const std::function<bool()>& stopping) {
   if (auto opened = open(); !opened) return opened;
-  const auto deadline = std::chrono::steady_clock::now() + kLongest;
+  const auto deadline = std::chrono::steady_clock::now() + longest;
   const auto ends = reader_->ends();
   if (!ends) return kept(std::unexpected(ends.error()));
   const auto known = [&] {

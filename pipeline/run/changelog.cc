@@ -118,9 +118,15 @@ std::shared_ptr<const Changelog> worker_changelog() {
   return changelog;
 }
 
+std::optional<Partition> partition_of_authors_record(std::string_view key) {
+  const bool is_row =
+      key.size() > 2 && key.front() == kRowRecord && key[1] == static_cast<char>(Space::Authors);
+  if (!is_row) return std::nullopt;
+  return partition_of_author_row(key.substr(2));
+}
+
 void fold_authors(const LogRecord& record, StoreBatch& batch) {
-  if (record.key.size() > 2 && record.key.front() == kRowRecord &&
-      record.key[1] == static_cast<char>(Space::Authors)) {
+  if (partition_of_authors_record(record.key)) {
     put(batch, Space::Authors, record.key.substr(2), record.value);
     return;
   }

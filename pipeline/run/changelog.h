@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "pipeline/log/event_log.h"
@@ -24,5 +26,7 @@ std::shared_ptr<const Changelog> worker_changelog();
 // goes to `authors`, which every worker folds whole.
 std::vector<Record> author_records(const EventLog& log, std::span<const Authors::Row> rows);
 void fold_authors(const LogRecord& record, StoreBatch& batch);
+// The partition that such a record's row belongs to; none for when an author was first seen.
+std::optional<Partition> partition_of_authors_record(std::string_view key);
 
 }  // namespace vigie

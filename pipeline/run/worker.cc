@@ -85,7 +85,7 @@ Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
   if (it != owned.end()) return &it->second;
   if (options.author_fold != nullptr) {
     // Before its first mention is judged.
-    auto known = options.author_fold->catch_up(options.stopping);
+    auto known = options.author_fold->take(number, this, options.stopping);
     if (!known) return std::unexpected(std::move(known.error()));
   }
   Owned fresh{.apply = nullptr, .cuts = CutBuilder(number)};
@@ -180,7 +180,11 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
   // Partitions that moved to another worker are read anew from the store when they come back.
   const std::vector<Partition> now = self.log_reader->partitions();
   std::erase_if(self.owned, [&](const auto& entry) {
-    return std::ranges::find(now, entry.first) == now.end();
+    if (std::ranges::find(now, entry.first) != now.end()) return false;
+    if (self.options.author_fold != nullptr) {
+      self.options.author_fold->give_back(entry.first, impl_.get());
+    }
+    return true;
   });
   // All of them, so that the oldest stream time is that of every partition.
   for (const Partition number : now) {
@@ -349,10 +353,19 @@ Worker::Worker(EventLog& log, Store& store, const AuthorKeys& keys,
                std::function<std::shared_ptr<const RuleSet>()> rules,
                prometheus::Registry& registry, WorkerOptions options)
     : impl_(std::make_unique<Impl>(log, store, keys, std::move(rules), registry, options)) {}
-Worker::~Worker() = default;
+Worker::~Worker() {
+  if (impl_->options.author_fold == nullptr) return;
+  for (const auto& [number, owned] : impl_->owned) {
+    impl_->options.author_fold->give_back(number, impl_.get());
+  }
+}
 
 Result<void> Worker::start() {
   Impl& self = *impl_;
+  if (self.options.author_fold != nullptr) {
+    auto known = self.options.author_fold->catch_up(self.options.stopping);
+    if (!known) return known;
+  }
   ReadOptions mentions{.group = "worker", .shared = true};
   if (self.options.log_is_remote) mentions.changelog = worker_changelog();
   auto reader = self.log.read(Topic::Mentions, mentions, self.store);

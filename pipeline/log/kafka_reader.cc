@@ -59,6 +59,7 @@ KafkaReader::~KafkaReader() {
   source_.owners->leave(source_.slot);
   if (handle_ == nullptr) return;
   messages_.clear();
+  transactor_.reset();
   if (!told_.empty()) tell_group_and_wait();
   // Calls on_rebalance; a static member keeps its partitions until the session times out.
   rd_kafka_consumer_close(handle_.get());
@@ -185,6 +186,7 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
     if (!settled && !later) return std::unexpected(settled.error());
     if (dealt_) return std::span<const LogRecord>();
   }
+  rebalanced_ = false;  // what was served above is known
   while (messages_.size() < max && bytes_ < kMaxBatchBytes) {
     if (read_.changelog && add_in_order()) continue;
     // Waits only for the first record: what is at hand goes out at once.

@@ -115,9 +115,9 @@ class KafkaReader : public LogReader {
   const std::string topic_;
   KafkaProducer& producer_;
   Store& store_;
-  // Of a reader with a changelog; the group must not be left before its transaction has ended.
   KafkaHandle handle_;
   KafkaHandle ends_;  // sees what is not committed yet; made when it is first asked
+  // Of a reader with a changelog; ends before the group is left.
   std::unique_ptr<KafkaTransactor> transactor_;
   Once once_;
   std::chrono::steady_clock::time_point dropped_at_{};

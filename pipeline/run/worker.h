@@ -26,9 +26,9 @@ struct WorkerOptions {
   std::size_t max_batch = 2000;  // records a commit
   // What was applied in this time is committed before more is; none: only max_batch counts.
   std::optional<std::chrono::milliseconds> longest_batch{};
-  bool keep = false;             // see ApplyOptions
-  bool log_is_remote = false;    // see ApplyOptions
-  TextRetention texts{};         // see ApplyOptions
+  bool keep = false;           // see ApplyOptions
+  bool log_is_remote = false;  // see ApplyOptions
+  TextRetention texts{};       // see ApplyOptions
   // Erasures that the store may not know of, if it is from before them.
   std::vector<Erased> erasures{};
   // Ends what takes long, with Closed. May be empty.

@@ -5,7 +5,7 @@
 
 namespace vigie {
 
-Result<void> AlertBook::fold(std::string_view key, std::optional<std::string_view> value) {
+Result<bool> AlertBook::fold(std::string_view key, std::optional<std::string_view> value) {
   // Parsed before the lock: a broken record costs readers nothing and changes nothing.
   std::optional<Alert> alert;
   if (value) {
@@ -20,25 +20,28 @@ Result<void> AlertBook::fold(std::string_view key, std::optional<std::string_vie
   const std::lock_guard lock(mutex_);
   auto entry = entries_.find(key);
   if (!alert) {
-    if (entry != entries_.end()) forget(entry);
-    return {};
+    const bool is_known = entry != entries_.end();
+    if (is_known) forget(entry);
+    return is_known;
   }
   if (entry == entries_.end()) entry = entries_.try_emplace(std::string(key)).first;
+  // Of a new entry it is empty, which no alert is.
+  if (entry->second.json == *value) return false;
   if (entry->second.state == AlertState::Resolved) {
-    // Records are delivered at least once: an older one that comes again opens nothing.
-    if (alert->state == AlertState::Firing) return {};
+    // An older record that comes again opens nothing.
+    if (alert->state == AlertState::Firing) return false;
     entry->second.json = *value;
-    return {};
+    return true;
   }
   entry->second.kind = alert->kind;
   entry->second.state = alert->state;
   entry->second.started_at = alert->started_at;
   entry->second.json = *value;
-  if (alert->state == AlertState::Firing) return {};
+  if (alert->state == AlertState::Firing) return true;
   resolved_.push_front(entry->first);
   entry->second.place = resolved_.begin();
   while (resolved_.size() > resolved_kept_) forget(entries_.find(resolved_.back()));
-  return {};
+  return true;
 }
 
 void AlertBook::forget(Entries::iterator entry) {

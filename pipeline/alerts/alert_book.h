@@ -24,7 +24,8 @@ class AlertBook {
 
   // One record. Without a value (a tombstone) the alert is forgotten. Corrupt when the value is no
   // alert or `key` is not its id; the book is as before. An alert that is resolved stays so.
-  Result<void> fold(std::string_view key, std::optional<std::string_view> value);
+  // Whether the record says anything new of its alert: it may come more than once.
+  Result<bool> fold(std::string_view key, std::optional<std::string_view> value);
 
   // JSON of the alerts that fire, newest first (by `started_at`, then id).
   std::vector<std::string> firing() const;

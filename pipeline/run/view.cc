@@ -296,9 +296,10 @@ void View::Impl::push(const LogRecord& record, const ConversationRecord* change,
 
 void View::Impl::fold_alert(const LogRecord& record) {
   if (is_detector_record(record.key)) return;
-  auto folded = alerts.fold(record.key, record.value);
-  if (!folded) spdlog::error("view topic=alerts error=\"{}\"", folded.error().message);
-  if (!record.value || !folded) return;
+  const auto is_new = alerts.fold(record.key, record.value);
+  if (!is_new) spdlog::error("view topic=alerts error=\"{}\"", is_new.error().message);
+  // The node that raises it may have told it twice.
+  if (!record.value || !is_new || !*is_new) return;
   alert_feed.push(record.partition, record.offset + 1, "alert", std::string(*record.value));
 }
 

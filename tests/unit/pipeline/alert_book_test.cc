@@ -97,6 +97,20 @@ TEST(AlertBook, KeepsAResolvedAlertResolvedWhenItsFirstRecordComesAgain) {
   EXPECT_EQ(book.counts()[1].alerts, 1U);
 }
 
+TEST(AlertBook, KnowsARecordThatComesAgain) {
+  AlertBook book;
+  const Alert alert = sample();
+  const Alert end = resolved(alert, kStart + 20);
+
+  EXPECT_EQ(book.fold(alert.id, std::nullopt), false);
+  EXPECT_EQ(book.fold(alert.id, json_of(alert)), true);
+  EXPECT_EQ(book.fold(alert.id, json_of(alert)), false);
+  EXPECT_EQ(book.fold(alert.id, json_of(end)), true);
+  EXPECT_EQ(book.fold(alert.id, json_of(end)), false);
+  EXPECT_EQ(book.fold(alert.id, json_of(alert)), false);
+  EXPECT_EQ(book.fold(alert.id, std::nullopt), true);
+}
+
 TEST(AlertBook, ForgetsTheOldestResolvedOnesAndWhatATombstoneNames) {
   AlertBook book(2);
   std::vector<std::string> ids;

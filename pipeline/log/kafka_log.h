@@ -97,7 +97,7 @@ Result<std::vector<TopicExtent>> topic_extents(const KafkaOptions& options,
                                                std::span<const Topic> topics,
                                                std::int32_t partitions);
 
-// How many processes read as this group now.
+// How many readers are members of this group now.
 Result<std::size_t> group_members(const KafkaOptions& options, std::string_view group);
 
 // The log of an installation with Kafka. Any thread may call it; it outlives its readers. A reader

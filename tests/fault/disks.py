@@ -105,6 +105,13 @@ def readiness(node):
         return "starting"
 
 
+def fill(ballast, left):
+    """Leaves so many bytes, or fewer: others write meanwhile."""
+    disk = os.statvfs(os.path.dirname(ballast))
+    with contextlib.suppress(OSError), open(ballast, "ab", buffering=0) as out:
+        out.write(bytes(max(0, disk.f_bavail * disk.f_frsize - left)))
+
+
 def full_disk(world):
     """A node without room takes nothing, says so, and goes on when there is some."""
     disk = os.path.join(world.directory, "disk")
@@ -121,14 +128,16 @@ def full_disk(world):
         world.moves(node)
         dealt = metric(world.first, "vigie_kafka_partitions_dealt_total")
         ballast = os.path.join(disk, "ballast")
-        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-        # What the node writes meanwhile may leave less.
-        with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as out:
-            out.write(bytes(free - room * 8 * MIB // 10))
+        fill(ballast, room * 8 * MIB // 10)
         wait_until("readiness to go red", lambda: "disk" in readiness(node))
+
+        def other_has_all():
+            # A store that drops a file would have room again, and the node would come back.
+            fill(ballast, room * 8 * MIB // 10)
+            return metric(world.first, "vigie_kafka_partitions_dealt_total") >= dealt + PARTITIONS
+
         # What it has no room for goes to the other.
-        wait_until("the other to have all", lambda:
-                   metric(world.first, "vigie_kafka_partitions_dealt_total") >= dealt + PARTITIONS, 60)
+        wait_until("the other to have all", other_has_all, 60)
         world.wait(0, 2)
         os.remove(ballast)
         if node.process.poll() is not None:

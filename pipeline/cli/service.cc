@@ -53,9 +53,10 @@ struct Service::Impl {
   bool embedded = true;
   prometheus::Registry registry;
   std::optional<AuthorKeys> keys;
-  // Stream time up to which workers have come, in microseconds: what the stores' compactions may
-  // drop.
+  // Stream time in microseconds up to which compactions may drop: of `store` that which workers
+  // have reached, of `view_store` that which the view has folded, whoever's partitions those are.
   std::atomic<std::int64_t> horizon{0};
+  std::atomic<std::int64_t> view_horizon{0};
   std::atomic<bool> stopping{false};
   const AtPoint at_point = crash_points(process_environment());
 
@@ -115,17 +116,17 @@ bool Service::Impl::sleep(milliseconds length) {
 }
 
 Result<void> Service::Impl::open_stores() {
-  StoreOptions options = store_options(config, horizon);
-  options.at_point = at_point;
-  const auto open = [&](const char* name) {
+  const auto open = [&](const char* name, const std::atomic<std::int64_t>& until) {
+    StoreOptions options = store_options(config, until);
+    options.at_point = at_point;
     return embedded ? Store::open(config.data_dir / name, options)
                     : open_cache(config.data_dir, name, options, registry);
   };
-  auto opened = open("state");
+  auto opened = open("state", horizon);
   if (!opened) return std::unexpected(std::move(opened.error()));
   store = std::move(*opened);
   if (embedded || !roles.view) return {};
-  opened = open("view");
+  opened = open("view", view_horizon);
   if (!opened) return std::unexpected(std::move(opened.error()));
   view_store = std::move(*opened);
   return {};
@@ -270,8 +271,9 @@ void Service::Impl::keep_stepping(std::string_view station, Open open) {
 void Service::Impl::run_view() {
   while (!stopping) {
     auto stepped = view->step(kStationWait);
+    view_horizon = view->as_of().time_since_epoch().count();
     // Where no worker tells how far the stream has come, what the view has folded does.
-    if (!roles.worker) horizon = view->as_of().time_since_epoch().count();
+    if (!roles.worker) horizon = view_horizon.load();
     if (stepped) continue;
     if (embedded || stepped.error().code != Code::Unavailable) return give_up(stepped.error());
     spdlog::warn("view error=\"{}\" action=retry", stepped.error().message);

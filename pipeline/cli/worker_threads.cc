@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <ranges>
 #include <thread>
 #include <vector>
@@ -18,6 +21,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kWait{100};
 constexpr milliseconds kRestartPause{1000};
+// Instead of a stream time.
+constexpr std::int64_t kNotKnown = 0;
+constexpr std::int64_t kNoPartitions = std::numeric_limits<std::int64_t>::max();
 // With Kafka; so that rules that take long do not hold back what is decided.
 constexpr milliseconds kLongestBatch{200};
 
@@ -28,7 +34,7 @@ struct WorkerThreads::Impl {
   bool embedded = true;
   std::unique_ptr<AuthorFold> author_fold;  // with Kafka
   struct Slot {
-    std::atomic<std::int64_t> oldest{0};  // stream time in microseconds; 0: not known
+    std::atomic<std::int64_t> oldest{kNotKnown};  // stream time in microseconds
     std::atomic<bool> runs{false};
   };
   std::vector<Slot> slots;
@@ -41,10 +47,11 @@ struct WorkerThreads::Impl {
   Time horizon() const;
 };
 
+// One that has no partitions holds nobody back; one of which nothing is known may be dealt any.
 Time WorkerThreads::Impl::horizon() const {
-  const auto oldest =
-      slots | std::views::transform([](const auto& slot) { return slot.oldest.load(); });
-  return Time{std::chrono::microseconds{std::ranges::min(oldest)}};
+  const std::int64_t oldest = std::ranges::min(
+      slots | std::views::transform([](const auto& slot) { return slot.oldest.load(); }));
+  return Time{std::chrono::microseconds{oldest == kNoPartitions ? kNotKnown : oldest}};
 }
 
 Result<void> WorkerThreads::Impl::work(Slot& slot) {
@@ -58,7 +65,8 @@ Result<void> WorkerThreads::Impl::work(Slot& slot) {
     }
     auto stepped = worker.step(kWait);
     if (!stepped) return std::unexpected(std::move(stepped.error()));
-    slot.oldest = worker.oldest_stream_time().time_since_epoch().count();
+    const std::optional<Time> oldest = worker.oldest_stream_time();
+    slot.oldest = oldest ? oldest->time_since_epoch().count() : kNoPartitions;
     parts.moved(worker.stream_time(), horizon());
   }
   return {};
@@ -69,6 +77,7 @@ void WorkerThreads::Impl::run(Slot& slot) {
     // Out of its group, so that another node has what this one has no room for.
     while (!embedded && !stopping && parts.holds()) std::this_thread::sleep_for(kWait);
     const Result<void> ended = work(slot);
+    slot.oldest = kNotKnown;
     slot.runs = false;
     if (ended || stopping) return;
     if (embedded || ended.error().code != Code::Unavailable) return parts.ended(ended.error());

@@ -26,7 +26,7 @@ class WorkerThreads {
     WorkerOptions options;        // without what follows from the rest
     std::function<bool()> holds;  // whether nothing is to be read now
     // A worker has come so far, and no partition of any is behind `horizon`; zero: that is not
-    // known. From any of the threads.
+    // known, or there are none. From any of the threads.
     std::function<void(Time stream_time, Time horizon)> moved;
     std::function<void(Error)> ended;  // one cannot go on; from its thread
   };

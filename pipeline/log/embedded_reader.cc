@@ -18,6 +18,7 @@ class EmbeddedReader : public LogReader {
   Result<std::span<const LogRecord>> poll(std::size_t max, std::chrono::milliseconds wait) override;
   Result<void> commit(Effects effects) override;
   std::vector<Partition> partitions() const override;
+  bool is_settled() const override { return true; }
   std::pair<Offset, Offset> position(Partition partition) const override;
   Result<std::map<Partition, Offset>> ends() override;
 

@@ -114,6 +114,10 @@ class LogReader {
   // The partitions this reader reads now. Changes only inside poll.
   virtual std::vector<Partition> partitions() const = 0;
 
+  // False while partitions are dealt, or their state is brought up to date: then none are told. A
+  // group with more readers than partitions leaves some with none for good.
+  virtual bool is_settled() const = 0;
+
   // Next offset to be polled and end of the partition, for lag.
   virtual std::pair<Offset, Offset> position(Partition partition) const = 0;
 

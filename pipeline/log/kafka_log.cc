@@ -71,6 +71,7 @@ class SharedReader : public LogReader {
   }
   Result<void> commit(Effects effects) override { return reader_->commit(std::move(effects)); }
   std::vector<Partition> partitions() const override { return reader_->partitions(); }
+  bool is_settled() const override { return reader_->is_settled(); }
   std::pair<Offset, Offset> position(Partition partition) const override {
     return reader_->position(partition);
   }

@@ -149,6 +149,7 @@ Result<void> KafkaReader::assign() {
     return std::unexpected(kafka_error(fmt::format("assign {}", topic_), error));
   }
   if (read_.changelog) rd_kafka_resume_partitions(handle_.get(), list.get());
+  is_settled_ = true;
   return {};
 }
 

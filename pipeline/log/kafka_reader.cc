@@ -144,6 +144,7 @@ Result<void> KafkaReader::connect() {
 
 void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t* partitions) {
   rebalanced_ = true;
+  is_settled_ = false;
   rd_kafka_yield(handle_.get());
   places_.clear();
   merge_.clear();

@@ -46,6 +46,7 @@ class KafkaReader : public LogReader {
   Result<std::span<const LogRecord>> poll(std::size_t max, std::chrono::milliseconds wait) override;
   Result<void> commit(Effects effects) override;
   std::vector<Partition> partitions() const override;
+  bool is_settled() const override { return is_settled_; }
   std::pair<Offset, Offset> position(Partition partition) const override;
   Result<std::map<Partition, Offset>> ends() override;
 
@@ -125,6 +126,7 @@ class KafkaReader : public LogReader {
   std::map<Partition, Place> places_;            // what is read now
   std::optional<std::vector<Partition>> dealt_;  // given to us, where to start not yet known
   std::chrono::steady_clock::time_point dealt_at_{};
+  bool is_settled_ = false;           // what was dealt last is read
   bool rebalanced_ = false;           // in this poll
   std::map<Partition, Offset> told_;  // to the group, without waiting for its answer
   std::optional<Error> broken_;

@@ -387,6 +387,10 @@ Result<void> Worker::finish() {
   return {};
 }
 
+bool Worker::is_settled() const {
+  return impl_->log_reader != nullptr && impl_->log_reader->is_settled();
+}
+
 Time Worker::stream_time() const {
   Time highest{};
   for (const auto& [number, owned] : impl_->owned) {
@@ -395,13 +399,14 @@ Time Worker::stream_time() const {
   return highest;
 }
 
-Time Worker::oldest_stream_time() const {
+std::optional<Time> Worker::oldest_stream_time() const {
+  if (!is_settled()) return Time{};
   std::optional<Time> lowest;
   for (const auto& [number, owned] : impl_->owned) {
     const Time time = owned.apply->stream_time();
     lowest = lowest ? std::min(*lowest, time) : time;
   }
-  return lowest.value_or(Time{});
+  return lowest;
 }
 
 }  // namespace vigie

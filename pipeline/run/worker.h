@@ -57,9 +57,13 @@ class Worker {
   // Declares every minute over that has begun: the end of an input that is not live.
   Result<void> finish();
 
-  // Highest stream time of its partitions; the lowest, for expiry.
+  // Whether it is known which partitions it has, and their state is here. It may have none.
+  bool is_settled() const;
+
+  // Highest stream time of its partitions.
   Time stream_time() const;
-  Time oldest_stream_time() const;
+  // The lowest, for expiry. The epoch: it is not known; nothing: it has no partitions.
+  std::optional<Time> oldest_stream_time() const;
 
  private:
   struct Impl;

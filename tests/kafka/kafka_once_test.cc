@@ -143,6 +143,28 @@ TEST(KafkaOnce, RowsThatNoChangelogSaysAreGoneOnceAPartitionComes) {
   EXPECT_EQ(rows(two), expected);
 }
 
+TEST(KafkaOnce, AReaderBeyondTheLastPartitionIsSettledWithNone) {
+  LogWorld world(opening(fresh_kafka_options()));
+  std::vector<std::unique_ptr<LogReader>> readers;
+  for (int i = 0; i < 4; ++i) readers.push_back(worker(world));
+  EXPECT_FALSE(readers[0]->is_settled());
+
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  std::vector<std::size_t> sizes;
+  while (sizes != std::vector<std::size_t>{0, 1, 1, 1} &&
+         std::chrono::steady_clock::now() < deadline) {
+    sizes.clear();
+    for (const auto& reader : readers) {
+      const auto polled = reader->poll(100, std::chrono::milliseconds{20});
+      EXPECT_TRUE(polled || polled.error().code == Code::Unavailable);
+      if (reader->is_settled()) sizes.push_back(reader->partitions().size());
+    }
+    std::ranges::sort(sizes);
+  }
+
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{0, 1, 1, 1}));
+}
+
 TEST(KafkaOnce, HalfATransactionIsCorrupt) {
   const KafkaOptions options = fresh_kafka_options();
   LogWorld one(opening(options));

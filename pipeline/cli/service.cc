@@ -209,7 +209,7 @@ Readiness Service::Impl::readiness() const {
   const auto healthy = log->healthy();
   out.checks.emplace_back("log", healthy ? "ok" : healthy.error().message);
   if (roles.worker) {
-    out.checks.emplace_back("worker", workers->all_run() ? "ok" : "not running");
+    out.checks.emplace_back("worker", workers->all_run() ? "ok" : "starting");
   }
   {
     const std::lock_guard lock(mutex);

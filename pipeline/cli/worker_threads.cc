@@ -58,7 +58,6 @@ Result<void> WorkerThreads::Impl::work(Slot& slot) {
   Worker worker(parts.log, parts.store, parts.keys, parts.rules, parts.registry, parts.options);
   auto started = worker.start();
   if (!started) return started;
-  slot.runs = true;
   while (!stopping) {
     if (!embedded && parts.holds()) {
       return fail(Code::Unavailable, "the disk is nearly full: partitions may go to other nodes");
@@ -67,6 +66,8 @@ Result<void> WorkerThreads::Impl::work(Slot& slot) {
     if (!stepped) return std::unexpected(std::move(stepped.error()));
     const std::optional<Time> oldest = worker.oldest_stream_time();
     slot.oldest = oldest ? oldest->time_since_epoch().count() : kNoPartitions;
+    // Once is enough: partitions that are dealt anew later do not make all nodes unready at once.
+    if (worker.is_settled()) slot.runs = true;
     parts.moved(worker.stream_time(), horizon());
   }
   return {};

@@ -37,7 +37,8 @@ class WorkerThreads {
 
   void start();
 
-  // Each has read what there is to read at its start, and none is starting again.
+  // Each was dealt its partitions, which may be none, and has brought their state up to date since
+  // it started; none is starting again.
   bool all_run() const;
 
  private:

@@ -105,6 +105,20 @@ TEST_F(TwoWorkers, OneThatIsNotSettledHoldsExpiryBack) {
   EXPECT_TRUE(comes(kNow - std::chrono::hours{5}));
 }
 
+TEST_F(TwoWorkers, RunOnceEachIsSettledAlsoWithoutPartitions) {
+  start({{{kFirst}}, std::nullopt});
+  ASSERT_TRUE(goes_on());
+  EXPECT_FALSE(threads_->all_run());
+
+  dealing_.deal({{{kFirst}}, {{}}});
+  ASSERT_TRUE(comes(kNow));
+  EXPECT_TRUE(threads_->all_run());
+
+  dealing_.deal({{{kFirst}}, std::nullopt});
+  ASSERT_TRUE(comes(Time{}));
+  EXPECT_TRUE(threads_->all_run()) << "partitions that are dealt anew make no node unready";
+}
+
 TEST_F(TwoWorkers, NothingExpiresWhereNoneHasPartitions) {
   start({{{}}, {{}}});
 

@@ -34,6 +34,7 @@ struct WorkerThreads::Impl {
   bool embedded = true;
   std::unique_ptr<AuthorFold> author_fold;  // with Kafka
   struct Slot {
+    int number = 0;
     std::atomic<std::int64_t> oldest{kNotKnown};  // stream time in microseconds
     std::atomic<bool> runs{false};
   };
@@ -55,7 +56,9 @@ Time WorkerThreads::Impl::horizon() const {
 }
 
 Result<void> WorkerThreads::Impl::work(Slot& slot) {
-  Worker worker(parts.log, parts.store, parts.keys, parts.rules, parts.registry, parts.options);
+  WorkerOptions options = parts.options;
+  options.number = slot.number;
+  Worker worker(parts.log, parts.store, parts.keys, parts.rules, parts.registry, options);
   auto started = worker.start();
   if (!started) return started;
   while (!stopping) {
@@ -105,6 +108,7 @@ WorkerThreads::WorkerThreads(Parts parts) : impl_(std::make_unique<Impl>(std::mo
   options.stopping = [&self] { return self.stopping.load(); };
   const int count = self.embedded ? 1 : config.log.kafka.workers;
   self.slots = std::vector<Impl::Slot>(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) self.slots[static_cast<std::size_t>(i)].number = i;
 }
 
 WorkerThreads::~WorkerThreads() {

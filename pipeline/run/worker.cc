@@ -62,7 +62,13 @@ struct Worker::Impl {
   Impl(EventLog& l, Store& s, const AuthorKeys& k,
        std::function<std::shared_ptr<const RuleSet>()> r, prometheus::Registry& registry,
        WorkerOptions o)
-      : log(l), store(s), keys(k), rules(std::move(r)), options(o), metrics(registry), authors(s) {}
+      : log(l),
+        store(s),
+        keys(k),
+        rules(std::move(r)),
+        options(o),
+        metrics(registry, std::to_string(options.number)),
+        authors(s) {}
 
   Result<Owned*> partition(Partition number);
   Result<void> erase_again(Partition number, Owned& mine);
@@ -210,12 +216,13 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
 }
 
 void Worker::Impl::tell_lag(const std::vector<Partition>& partitions) {
+  std::map<Partition, Offset> lags;
   for (const Partition partition : partitions) {
     const auto [next, end] = log_reader->position(partition);
-    metrics.lag.Add({{"partition", std::to_string(number(partition))}})
-        .Set(static_cast<double>(std::max<Offset>(0, end - next)));
+    lags[partition] = std::max<Offset>(0, end - next);
   }
-  metrics.looked.SetToCurrentTime();
+  metrics.lag.tell(lags);
+  if (log_reader->is_settled()) metrics.looked.SetToCurrentTime();
 }
 
 // Applies and commits what comes before `end`, or less when it takes long; returns how far it came.

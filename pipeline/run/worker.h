@@ -35,6 +35,7 @@ struct WorkerOptions {
   std::function<bool()> stopping{};
   // Over Kafka, of all workers of this store: whom the others have seen.
   AuthorFold* author_fold = nullptr;
+  int number = 0;                  // tells it in its gauges from others of this process
   RuleCostBoard* costs = nullptr;  // is told what the rules cost; null: nobody is
 };
 

@@ -1,6 +1,7 @@
 #include "pipeline/run/worker_metrics.h"
 
 #include <string>
+#include <utility>
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
@@ -17,7 +18,29 @@ prometheus::Counter& counter(prometheus::Registry& registry, const char* metric,
 
 }  // namespace
 
-WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
+WorkerLag::WorkerLag(prometheus::Family<prometheus::Gauge>& family, std::string worker)
+    : family_(family), worker_(std::move(worker)) {}
+
+WorkerLag::~WorkerLag() {
+  tell({});
+}
+
+void WorkerLag::tell(const std::map<Partition, Offset>& lags) {
+  std::erase_if(gauges_, [&](const auto& gauge) {
+    if (lags.contains(gauge.first)) return false;
+    family_.Remove(gauge.second);
+    return true;
+  });
+  for (const auto& [partition, lag] : lags) {
+    prometheus::Gauge*& gauge = gauges_[partition];
+    if (gauge == nullptr) {
+      gauge = &family_.Add({{"partition", std::to_string(number(partition))}, {"worker", worker_}});
+    }
+    gauge->Set(static_cast<double>(lag));
+  }
+}
+
+WorkerMetrics::WorkerMetrics(prometheus::Registry& registry, std::string worker)
     : ops(prometheus::BuildCounter()
               .Name("vigie_worker_mentions_total")
               .Help("Records applied, by op")
@@ -43,8 +66,9 @@ WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
                  .Register(registry)),
       lag(prometheus::BuildGauge()
               .Name("vigie_worker_lag_records")
-              .Help("Records logged and not yet committed")
-              .Register(registry)),
+              .Help("Records logged and not yet committed, of the partitions that are here")
+              .Register(registry),
+          std::move(worker)),
       looked(prometheus::BuildGauge()
                  .Name("vigie_worker_looked_timestamp_seconds")
                  .Help("When the log was last asked for more; the lag is as of then")

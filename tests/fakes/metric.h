@@ -20,4 +20,13 @@ inline double metric(const prometheus::Registry& registry, std::string_view name
   return sum;
 }
 
+// How many values it has: one for each set of labels.
+inline std::size_t metric_series(const prometheus::Registry& registry, std::string_view name) {
+  std::size_t series = 0;
+  for (const prometheus::MetricFamily& family : registry.Collect()) {
+    if (family.name == name) series += family.metric.size();
+  }
+  return series;
+}
+
 }  // namespace vigie

@@ -8,6 +8,7 @@
 #include "state/counters.h"
 #include "state/cut.h"
 #include "tests/fakes/acme.h"
+#include "tests/fakes/dealing_log.h"
 #include "tests/fakes/metric.h"
 #include "tests/fakes/scratch_log.h"
 
@@ -265,6 +266,34 @@ TEST_F(Working, TellsItsLagAfterEachLookAtTheLogAlsoAnEmptyOne) {
   for (int i = 0; i < 10; ++i) log(acme_mention(std::to_string(i), "acme", kNow));
   EXPECT_EQ(step(), 3U);
   EXPECT_EQ(metric(registry_, "vigie_worker_lag_records"), 7);
+}
+
+TEST_F(Working, TellsNoLagOfAPartitionThatWasDealtAway) {
+  ScratchLog two(2);
+  DealingLog dealing(*two);
+  const auto worker = [&](int number) {
+    auto made = std::make_unique<Worker>(
+        dealing, two.store(), keys_, [this] { return rules_; }, registry_,
+        WorkerOptions{.number = number});
+    EXPECT_TRUE(made->start());
+    return made;
+  };
+  const auto series = [&] { return metric_series(registry_, "vigie_worker_lag_records"); };
+  auto one = worker(1);
+  auto other = worker(2);
+  dealing.deal({{{Partition{0}, Partition{1}}}, {{}}});
+  ASSERT_TRUE(one->step(milliseconds{0}) && other->step(milliseconds{0}));
+  EXPECT_EQ(series(), 2U);
+
+  dealing.deal({{{Partition{0}}}, {{Partition{1}}}});
+  ASSERT_TRUE(other->step(milliseconds{0}) && one->step(milliseconds{0}));
+  EXPECT_EQ(series(), 2U) << "one each, whoever heard of it first";
+  dealing.deal({std::nullopt, {{Partition{1}}}});
+  ASSERT_TRUE(one->step(milliseconds{0}));
+  EXPECT_EQ(series(), 1U);
+
+  other.reset();
+  EXPECT_EQ(series(), 0U);
 }
 
 TEST_F(Working, TellsViewsElsewhereWhoWroteAndThatNobodyDidAfterAll) {

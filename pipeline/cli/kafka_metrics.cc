@@ -35,11 +35,12 @@ KafkaObserver kafka_metrics(prometheus::Registry& registry) {
                          "Records of the changelog read to bring state up to date");
   auto& rebuilt = counter(registry, "vigie_kafka_partitions_rebuilt_total",
                           "Partitions whose state on this disk was wrong and folded anew");
-  auto& left = prometheus::BuildGauge()
-                   .Name("vigie_kafka_changelog_left_records")
-                   .Help("About how many are still to be read before work goes on")
-                   .Register(registry)
-                   .Add({});
+  auto& left =
+      prometheus::BuildGauge()
+          .Name("vigie_kafka_changelog_left_records")
+          .Help("About how many are still to be read before all workers of this process work")
+          .Register(registry)
+          .Add({});
   KafkaObserver out;
   out.committed = [&seconds](std::chrono::milliseconds took) {
     seconds.Observe(std::chrono::duration<double>(took).count());
@@ -48,9 +49,9 @@ KafkaObserver kafka_metrics(prometheus::Registry& registry) {
   out.dealt = [&dealt](std::size_t partitions) {
     dealt.Increment(static_cast<double>(partitions));
   };
-  out.restoring = [&folded, &left](std::uint64_t records, std::uint64_t remaining) {
+  out.restoring = [&folded, &left](std::uint64_t records, std::int64_t change) {
     folded.Increment(static_cast<double>(records));
-    left.Set(static_cast<double>(remaining));
+    left.Increment(static_cast<double>(change));
   };
   out.rebuilt = [&rebuilt] { rebuilt.Increment(); };
   return out;

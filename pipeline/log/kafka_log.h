@@ -22,8 +22,9 @@ struct KafkaObserver {
   // A transaction failed or was not quick: producer and state are taken up anew.
   std::function<void()> doubted;
   std::function<void(std::size_t partitions)> dealt;
-  // So many more records of the changelog were read, and about so many are left.
-  std::function<void(std::uint64_t records, std::uint64_t left)> restoring;
+  // So many more records of the changelog were read, and about so many more, or fewer, are left to
+  // be read before a reader works. Over all readers the latter add up to what is left for them.
+  std::function<void(std::uint64_t records, std::int64_t left)> restoring;
   // The state of a partition in this store was wrong and is folded anew.
   std::function<void()> rebuilt;
 };

@@ -1,5 +1,6 @@
 // How a reader with a changelog commits exactly once, and where it goes on.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -50,9 +51,7 @@ Result<bool> KafkaReader::restore(milliseconds wait) {
   const std::uint64_t before = once_.restore->progress().records;
   auto done = once_.restore->step(std::clamp(wait, milliseconds{50}, kRestoreSlice));
   const auto progress = once_.restore->progress();
-  if (options_.observer.restoring) {
-    options_.observer.restoring(progress.records - before, progress.left);
-  }
+  tell_left(progress.records - before, progress.left);
   if (!done || !*done) return done;
   pass_point(options_, "kafka.restore.end");
   spdlog::info("kafka topic={} partitions={} changelog_records={} rebuilt={}", topic_,
@@ -93,6 +92,13 @@ Result<bool> KafkaReader::prepare_restore() {
     tell_rebuilt();
   }
   return true;
+}
+
+void KafkaReader::tell_left(std::uint64_t records, std::uint64_t left) {
+  const auto change = static_cast<std::int64_t>(left - std::exchange(left_, left));
+  if (options_.observer.restoring && (records > 0 || change != 0)) {
+    options_.observer.restoring(records, change);
+  }
 }
 
 void KafkaReader::tell_rebuilt() const {

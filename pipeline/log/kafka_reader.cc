@@ -56,6 +56,7 @@ KafkaReader::KafkaReader(const KafkaOptions& options, Source source, ReadOptions
       store_(store) {}
 
 KafkaReader::~KafkaReader() {
+  tell_left(0, 0);
   source_.owners->leave(source_.slot);
   if (handle_ == nullptr) return;
   messages_.clear();
@@ -151,6 +152,7 @@ void KafkaReader::on_rebalance(int event, const rd_kafka_topic_partition_list_t*
   told_.clear();
   dealt_.reset();
   once_ = {};
+  tell_left(0, 0);
   if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     // Where to start is asked after the callback, which must not block; nothing is fetched until
     // then.

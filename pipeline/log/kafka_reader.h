@@ -92,6 +92,7 @@ class KafkaReader : public LogReader {
   Result<void> commit_once(Effects effects);
   Result<void> write_owned(std::span<const std::pair<Partition, KafkaCommit>> commits,
                            StoreBatch& state);
+  void tell_left(std::uint64_t records, std::uint64_t left);
   void tell_rebuilt() const;
   std::vector<Record> with_commits(Effects& effects,
                                    std::vector<std::pair<Partition, KafkaCommit>>& commits) const;
@@ -121,6 +122,7 @@ class KafkaReader : public LogReader {
   // Of a reader with a changelog; ends before the group is left.
   std::unique_ptr<KafkaTransactor> transactor_;
   Once once_;
+  std::uint64_t left_ = 0;  // of the changelog, as the observer knows it
   std::chrono::steady_clock::time_point dropped_at_{};
 
   std::map<Partition, Place> places_;            // what is read now

@@ -190,6 +190,10 @@ JobOptions Schedule::job_options(const Slot& slot, std::shared_ptr<KafkaOwners> 
 }
 
 void Schedule::run_on(Slot& slot, JobOptions options) {
+  slot.left = 0;
+  options.kafka.observer.restoring = [&slot](std::uint64_t, std::int64_t left) {
+    slot.left += left;
+  };
   slot.job = std::make_unique<Job>(world_, std::move(options), disks_.at(slot.number));
   slot.process = world_.start(fmt::format("{}.{}", slot.name, slot.lives), [this, &slot] {
     const auto error = slot.job->run();
@@ -347,6 +351,7 @@ std::string Schedule::store_trouble() {
       if (total != expected.by_partition.end()) wanted.by_partition.insert(*total);
     }
     if (found != wanted) out += fmt::format("{} has{} ", slot.name, difference(found, wanted));
+    if (slot.left != 0) out += fmt::format("{} tells of {} records left ", slot.name, slot.left);
   }
   return out;
 }

@@ -55,6 +55,7 @@ class Schedule {
     std::unique_ptr<Job> job;
     bool waits = false;  // to be started
     std::uint64_t lives = 0;
+    std::int64_t left = 0;  // of the changelog, as it tells
     Disks::Copy old;
   };
 

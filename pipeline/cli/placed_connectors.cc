@@ -119,14 +119,20 @@ Result<std::unique_ptr<PlacedConnectors>> PlacedConnectors::start(const Parts& p
   return std::unique_ptr<PlacedConnectors>(new PlacedConnectors(std::move(impl)));
 }
 
-void PlacedConnectors::step(std::chrono::milliseconds wait) {
-  if (impl_->parts.alone || impl_->all.empty()) return std::this_thread::sleep_for(wait);
+Result<void> PlacedConnectors::step(std::chrono::milliseconds wait) {
   const auto until = SteadyClock::now() + wait;
-  for (Placed& placed : impl_->all) {
-    placed.placement->step(wait / static_cast<int>(impl_->all.size()));
-    impl_->obey(placed);
+  if (!impl_->parts.alone) {
+    for (Placed& placed : impl_->all) {
+      auto asked = placed.placement->step(wait / static_cast<int>(impl_->all.size()));
+      if (!asked) {
+        stop();
+        return asked;
+      }
+      impl_->obey(placed);
+    }
   }
   std::this_thread::sleep_until(until);
+  return {};
 }
 
 void PlacedConnectors::stop() {

@@ -34,8 +34,9 @@ class PlacedConnectors {
   ~PlacedConnectors();
 
   // Asks the groups, starts what is ours and stops what is no longer. One thread calls it, again
-  // and again; it takes about `wait`. Nothing to do when we are alone.
-  void step(std::chrono::milliseconds wait);
+  // and again; it takes about `wait`. Nothing to do when we are alone. Denied when a group refuses
+  // this node for good: ours are stopped then.
+  Result<void> step(std::chrono::milliseconds wait);
 
   void stop();
 

@@ -391,8 +391,10 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
       Placement placement(*self.log, self.view_state(), "alerts");
       Alerting::Turn turn;
       if (!self.embedded) {
-        turn = [&] {
-          placement.step(milliseconds{0});
+        turn = [&]() -> Result<bool> {
+          if (auto asked = placement.step(milliseconds{0}); !asked) {
+            return std::unexpected(std::move(asked.error()));
+          }
           return placement.is_mine();
         };
       }
@@ -421,7 +423,10 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
     if (!started) return std::unexpected(std::move(started.error()));
     self.connectors = std::move(*started);
     self.threads.emplace_back([&self] {
-      while (!self.stopping) self.connectors->step(kStationWait);
+      while (!self.stopping) {
+        auto stepped = self.connectors->step(kStationWait);
+        if (!stepped) return self.give_up(std::move(stepped.error()));
+      }
     });
   }
   return service;

@@ -48,7 +48,9 @@ struct Alerting::Impl {
 
 // The node that wrote before may have gone between raising and writing.
 Result<void> Alerting::Impl::take_turns() {
-  const bool mine = turn();
+  const Result<bool> asked = turn();
+  if (!asked) return std::unexpected(asked.error());
+  const bool mine = *asked;
   if (mine && !std::exchange(writes, mine)) {
     for (const Alert& alert : raised) {
       if (auto written = raise(alert); !written) return written;

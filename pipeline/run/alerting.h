@@ -27,8 +27,8 @@ constexpr std::string_view kDetectorState =
 // outlives it.
 class Alerting {
  public:
-  // Whether it is this node that writes now; asked in each step.
-  using Turn = std::function<bool()>;
+  // Whether it is this node that writes now; asked in each step, which an error ends.
+  using Turn = std::function<Result<bool>()>;
 
   // Without `turn` there are no other nodes.
   static Result<std::unique_ptr<Alerting>> open(EventLog& log, Store& store,

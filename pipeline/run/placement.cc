@@ -1,6 +1,8 @@
 #include "pipeline/run/placement.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -27,6 +29,7 @@ struct Placement::Impl {
   bool mine = false;
   SteadyClock::time_point answered{};
   SteadyClock::time_point ask_at{};
+  std::optional<Error> denied;
 
   Result<void> ask(milliseconds wait);
 };
@@ -46,19 +49,26 @@ Result<void> Placement::Impl::ask(milliseconds wait) {
 }
 
 Placement::Placement(EventLog& log, Store& store, std::string thing)
-    : impl_(new Impl{log, store, std::move(thing), {}, nullptr, false, {}, {}}) {
+    : impl_(new Impl{.log = log, .store = store, .thing = std::move(thing)}) {
   impl_->partition = partition_for(log, Topic::Cursors, impl_->thing);
 }
 Placement::~Placement() = default;
 
-void Placement::step(milliseconds wait) {
+Result<void> Placement::step(milliseconds wait) {
   Impl& self = *impl_;
-  if (SteadyClock::now() < self.ask_at) return;
-  if (auto asked = self.ask(wait); !asked) {
-    spdlog::warn("placement of={} error=\"{}\" action=retry", self.thing, asked.error().message);
-    self.group.reset();
-    self.ask_at = SteadyClock::now() + kAskAgain;
+  if (self.denied) return std::unexpected(*self.denied);
+  if (SteadyClock::now() < self.ask_at) return {};
+  auto asked = self.ask(wait);
+  if (asked) return {};
+  self.group.reset();
+  if (asked.error().code == Code::Denied) {
+    self.mine = false;
+    self.denied = asked.error();
+    return asked;
   }
+  spdlog::warn("placement of={} error=\"{}\" action=retry", self.thing, asked.error().message);
+  self.ask_at = SteadyClock::now() + kAskAgain;
+  return {};
 }
 
 bool Placement::is_mine() const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "pipeline/core/error.h"
 #include "pipeline/log/event_log.h"
 
 namespace vigie {
@@ -21,8 +22,9 @@ class Placement {
   ~Placement();
 
   // Hears what the group deals, for up to `wait`. To be called at least every few seconds. A log
-  // that does not answer is asked again later, and that is logged.
-  void step(std::chrono::milliseconds wait);
+  // that does not answer is asked again later, and that is logged. Denied, by a twin that has taken
+  // this node's name or for want of rights, is for good: who asked again would throw the twin out.
+  Result<void> step(std::chrono::milliseconds wait);
 
   // As of the last step. The last answer holds while partitions are dealt anew or nobody can be
   // asked, but only for some seconds: then another node may have it.

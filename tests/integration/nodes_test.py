@@ -39,11 +39,32 @@ def told_alerts(node):
     return [alert for alert in alerts if "started_at" in alert]
 
 
+def check_twins(vigie, directory, bootstrap):
+    """Of two that only take in and have one name, as on one host by default, the older ends and says why."""
+    source = {"name": "noise", "kind": "generate", "rate": "5/s"}
+    twins = [Service(vigie, os.path.join(directory, name), [source], {
+        "kind": "kafka", "kafka": {"bootstrap": bootstrap, "partitions": PARTITIONS, "topic_prefix": "twins.",
+                                   "instance_id": "same"}}) for name in ("older", "younger")]
+    older, younger = twins
+    for twin in twins:
+        twin.start(roles="ingest", wait=False)
+        wait_until("the source to run", lambda node=twin: "connector=noise runs here" in node.tail(), 60)
+    wait_until("the older to end", lambda: older.process.poll() is not None, 30)
+    assert older.process.returncode == 3, (older.process.returncode, older.tail())
+    assert "another process runs with the same instance id" in older.tail(), older.tail()
+    # Longer than it takes to be thrown out in turn.
+    time.sleep(3)
+    assert younger.process.poll() is None, younger.tail()
+    younger.stop()
+    print("ok   of two with one name the older ends", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
     vigie = parser.parse_args().vigie
     with scratch() as directory, Broker() as broker:
+        check_twins(vigie, directory, broker.bootstrap)
         made = os.path.join(directory, "made.ndjson")
         subprocess.run([vigie, "generate", "--seed", "5", "--rate", "0.25", "--duration", "60h",
                         "--out", made], check=True)

@@ -1,5 +1,6 @@
 #include "pipeline/cli/cache_store.h"
 
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <system_error>
@@ -19,21 +20,11 @@ namespace fs = std::filesystem;
 constexpr std::chrono::hours kKeepDamaged{72};
 // In the store's own directory, so that it goes where the damage goes.
 constexpr const char* kMark = "DAMAGED";
+// Of stores beside a log over Kafka.
+constexpr std::array kNames{"state", "view"};
 
 fs::path aside(const fs::path& data_dir, const std::string& name) {
   return data_dir / (name + ".damaged");
-}
-
-void drop_old(const fs::path& path) {
-  std::error_code failed;
-  const auto since = fs::last_write_time(path, failed);
-  if (failed || fs::file_time_type::clock::now() - since < kKeepDamaged) return;
-  fs::remove_all(path, failed);
-  if (failed) {
-    spdlog::warn("store set_aside={} error=\"{}\"", path.string(), failed.message());
-  } else {
-    spdlog::info("store set_aside={} removed", path.string());
-  }
 }
 
 Result<void> set_aside(const fs::path& directory, const fs::path& to, const Error& why) {
@@ -61,7 +52,7 @@ Result<std::unique_ptr<Store>> open_cache(const fs::path& data_dir, const std::s
                        .Add({{"store", name}});
   options.way_out = kCacheWayOut;
   const fs::path directory = data_dir / name;
-  drop_old(aside(data_dir, name));
+  drop_set_aside(data_dir);
   std::error_code failed;
   Error why{Code::Corrupt,
             fmt::format("store: {} was found damaged while it was in use", directory.string())};
@@ -75,6 +66,22 @@ Result<std::unique_ptr<Store>> open_cache(const fs::path& data_dir, const std::s
   }
   rebuilds.Increment();
   return Store::open(directory, options);
+}
+
+void drop_set_aside(const fs::path& data_dir) {
+  const auto now = fs::file_time_type::clock::now();
+  for (const char* name : kNames) {
+    const fs::path path = aside(data_dir, name);
+    std::error_code failed;
+    const auto since = fs::last_write_time(path, failed);
+    if (failed || now - since < kKeepDamaged) continue;
+    fs::remove_all(path, failed);
+    if (failed) {
+      spdlog::warn("store set_aside={} error=\"{}\"", path.string(), failed.message());
+    } else {
+      spdlog::info("store set_aside={} removed", path.string());
+    }
+  }
 }
 
 Result<void> mark_damaged(const fs::path& data_dir, const std::string& name) {

@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "pipeline/cli/cache_store.h"
 #include "pipeline/run/ingest.h"
 #include "pipeline/run/rule_cost_board.h"
 #include "pipeline/run/rules_source.h"
@@ -128,6 +129,7 @@ void Housekeeping::tidy_up() {
       spdlog::warn("tick error=\"{}\"", ticked.error().message);
     }
   }
+  if (!parts_.caches.empty()) drop_set_aside(parts_.caches);
   std::uint64_t disk = parts_.store.disk_bytes();
   std::uint64_t memory = parts_.store.memory_bytes();
   if (parts_.view_store != nullptr) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,8 +19,8 @@ class Store;
 class View;
 
 // What a running service does beside its stations: it looks at the rule file, sends ticks, warns of
-// dear rules, and keeps the gauges that nobody else owns. One thread calls look_at_rules() and
-// tidy_up().
+// dear rules, removes what was set aside, and keeps the gauges that nobody else owns. One thread
+// calls look_at_rules() and tidy_up().
 class Housekeeping {
  public:
   struct Parts {
@@ -29,6 +30,8 @@ class Housekeeping {
     Store* view_store = nullptr;  // where the view has one of its own
     Ingest* ticks = nullptr;      // null where the stream brings its own time
     View* view = nullptr;         // null without that role
+    // Where open_cache() sets damaged stores aside; empty: it does not.
+    std::filesystem::path caches;
   };
   // The parts outlive the object, the metrics in `registry` too.
   Housekeeping(const Parts& parts, prometheus::Registry& registry);

@@ -380,7 +380,8 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
                           .store = *self.store,
                           .view_store = self.view_store.get(),
                           .ticks = ticks ? self.ingest.get() : nullptr,
-                          .view = self.view.get()},
+                          .view = self.view.get(),
+                          .caches = self.embedded ? std::filesystem::path() : config.data_dir},
       self.registry);
   if (roles.worker) self.workers = self.make_workers();
   if (roles.view) {

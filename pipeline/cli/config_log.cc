@@ -1,13 +1,14 @@
 #include "pipeline/cli/config_log.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "pipeline/log/kafka_properties.h"
 
 namespace vigie {
 namespace {
@@ -19,27 +20,6 @@ constexpr std::uint64_t kTiB = std::uint64_t{1} << 40;
 constexpr std::string_view kFile = "_file";
 // A commit over Kafka is a transaction, which costs as much for ten mentions as for a thousand.
 constexpr std::size_t kKafkaBatch = 5000;
-
-// What the service itself decides: set from outside they would break its commits.
-constexpr std::string_view kOwnedProperties[] = {"bootstrap.servers",
-                                                 "metadata.broker.list",
-                                                 "client.id",
-                                                 "group.id",
-                                                 "group.instance.id",
-                                                 "transactional.id",
-                                                 "enable.idempotence",
-                                                 "enable.auto.commit",
-                                                 "enable.auto.offset.store",
-                                                 "isolation.level",
-                                                 "enable.partition.eof",
-                                                 "auto.offset.reset",
-                                                 "acks",
-                                                 "log.connection.close",
-                                                 "request.required.acks",
-                                                 "partitioner",
-                                                 "max.in.flight",
-                                                 "allow.auto.create.topics",
-                                                 "partition.assignment.strategy"};
 
 bool is_secret(std::string_view property) {
   return property.contains("password") || property.contains("secret") ||
@@ -78,13 +58,13 @@ void read_properties(const ConfigSection& kafka, KafkaConfig& out) {
   ConfigSource& source = kafka.source();
   const ConfigSection properties = ConfigSection::open(source, *map, kafka.full("properties"));
   for (const auto& [key, value] : map->entries) {
-    if (std::ranges::find(kOwnedProperties, key.text) != std::end(kOwnedProperties)) {
+    std::string_view name = key.text;
+    if (name.ends_with(kFile)) name.remove_suffix(kFile.size());
+    if (is_fixed_property(name)) {
       source.refuse(key.mark, properties.full(key.text), "the service sets this itself");
       continue;
     }
     auto text = read_property(source, properties, key.text, value);
-    std::string_view name = key.text;
-    if (name.ends_with(kFile)) name.remove_suffix(kFile.size());
     if (text) out.properties.emplace_back(name, std::move(*text));
   }
 }

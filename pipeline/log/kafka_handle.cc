@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <thread>
 #include <tuple>
 
@@ -9,33 +10,10 @@
 #include <librdkafka/rdkafka.h>
 #include <spdlog/spdlog.h>
 
+#include "pipeline/log/kafka_properties.h"
+
 namespace vigie {
 namespace {
-
-// What correctness rests on. A user's property may not replace it.
-constexpr std::array<std::string_view, 23> kReserved = {"bootstrap.servers",
-                                                        "metadata.broker.list",
-                                                        "client.id",
-                                                        "group.id",
-                                                        "group.instance.id",
-                                                        "enable.idempotence",
-                                                        "acks",
-                                                        "request.required.acks",
-                                                        "enable.auto.commit",
-                                                        "auto.commit.enable",
-                                                        "enable.auto.offset.store",
-                                                        "isolation.level",
-                                                        "auto.offset.reset",
-                                                        "partition.assignment.strategy",
-                                                        "transactional.id",
-                                                        "enable.partition.eof",
-                                                        "message.timeout.ms",
-                                                        "delivery.timeout.ms",
-                                                        "session.timeout.ms",
-                                                        "socket.timeout.ms",
-                                                        "linger.ms",
-                                                        "log.connection.close",
-                                                        "queue.buffering.max.ms"};
 
 void log_line(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
   // librdkafka warns about each consumer property in a producer; one map serves both.
@@ -94,7 +72,7 @@ Result<KafkaConf> kafka_conf(const KafkaOptions& options,
     if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
   }
   for (const auto& [name, value] : options.properties) {
-    if (std::ranges::find(kReserved, name) != kReserved.end()) {
+    if (is_fixed_property(name)) {
       return fail(Code::Invalid, fmt::format("kafka: property `{}` cannot be set: vigie sets it "
                                              "itself",
                                              name));
@@ -102,6 +80,7 @@ Result<KafkaConf> kafka_conf(const KafkaOptions& options,
     if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
   }
   for (const auto& [name, value] : fixed) {
+    assert(is_fixed_property(name));
     if (auto done = set(conf.get(), name, value); !done) return std::unexpected(done.error());
   }
   return conf;

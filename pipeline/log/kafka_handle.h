@@ -32,7 +32,7 @@ using KafkaOffsets = std::unique_ptr<rd_kafka_topic_partition_list_t, KafkaFree>
 
 enum class KafkaRole : std::uint8_t { Producer, Consumer };
 
-// The options as librdkafka takes them, then `fixed`, which the user's properties may not name.
+// The options as librdkafka takes them, then `fixed`, of which each is_fixed_property().
 // Invalid names the property that is refused, never its value.
 Result<KafkaConf> kafka_conf(const KafkaOptions& options,
                              const std::map<std::string, std::string>& fixed);

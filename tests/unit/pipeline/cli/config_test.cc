@@ -154,7 +154,14 @@ TEST(ConfigKafka, KeepsWhatTheServiceDecidesToItself) {
   EXPECT_EQ(
       error_of(parse_rest("log: {kafka: {properties: {enable.auto.commit: true}}}\n")),
       "etc/vigie.yaml:2:28: log.kafka.properties.enable.auto.commit: the service sets this itself");
-  EXPECT_FALSE(parse_rest("log: {kafka: {properties: {log.connection.close: false}}}\n"));
+  for (const std::string name :
+       {"log.connection.close", "max.poll.interval.ms", "heartbeat.interval.ms",
+        "session.timeout.ms", "transaction.timeout.ms", "message.timeout.ms", "linger.ms",
+        "queue.buffering.max.messages", "socket.timeout.ms", "group.instance.id_file"}) {
+    EXPECT_EQ(
+        error_of(parse_rest("log: {kafka: {properties: {" + name + ": 1}}}\n")),
+        "etc/vigie.yaml:2:28: log.kafka.properties." + name + ": the service sets this itself");
+  }
 }
 
 TEST(ConfigConnectors, KeepTheirOptions) {

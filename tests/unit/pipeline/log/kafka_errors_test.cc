@@ -158,11 +158,24 @@ TEST_F(MockCluster, CannotBeMadeSilentAboutBrokenConnections) {
   EXPECT_NE(producer.error().message.find("log.connection.close"), std::string::npos);
 }
 
+// Each was replaced in some client, and silently.
+TEST_F(MockCluster, RefusesWhatItWouldReplace) {
+  for (const char* name : {"max.poll.interval.ms", "heartbeat.interval.ms",
+                           "transaction.timeout.ms", "queue.buffering.max.messages"}) {
+    options_.properties = {{name, "60000"}};
+
+    const auto producer = KafkaProducer::open(options_);
+
+    ASSERT_FALSE(producer) << name;
+    EXPECT_NE(producer.error().message.find(name), std::string::npos) << producer.error().message;
+  }
+}
+
 TEST_F(MockCluster, WaitsForRoomWhenItsQueueIsFull) {
-  options_.properties = {{"queue.buffering.max.messages", "10"}};
+  options_.properties = {{"queue.buffering.max.kbytes", "1"}};
   open();
   std::vector<Record> many;
-  for (int i = 0; i < 500; ++i) many.push_back(mention("k"));
+  for (int i = 0; i < 500; ++i) many.push_back(mention(std::string(100, 'k')));
 
   auto sent = send(std::move(many));
 

@@ -10,7 +10,7 @@
 namespace vigie {
 
 // Makes the topics that are missing, checks those that exist (partitions, cleanup policy,
-// retention, size limit) and returns how many partitions each has. Invalid says what to mend.
+// retention, size limits) and returns how many partitions each has. Invalid says what to mend.
 // Without `create_topics` NotFound names what is missing, once what exists is found to fit.
 Result<std::map<Topic, std::int32_t>> prepare_topics(rd_kafka_t* handle,
                                                      const KafkaOptions& options);

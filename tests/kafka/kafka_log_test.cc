@@ -158,6 +158,49 @@ TEST(KafkaTopics, WithTheWrongPolicyOrRetentionAreRefused) {
       << retention.error().message;
 }
 
+TEST(KafkaTopics, ThatForgetTombstonesEarlyOrAreLimitedInBytesAreRefusedAndMended) {
+  for (const auto& [topic, policy, setting, found, wanted] :
+       {std::array{"ledger", "compact,delete", "delete.retention.ms", "3600000", "86400000"},
+        std::array{"cursors", "compact", "delete.retention.ms", "3600000", "86400000"},
+        std::array{"mentions", "delete", "retention.bytes", "1073741824", "-1"},
+        std::array{"ledger", "compact,delete", "retention.bytes", "1073741824", "-1"}}) {
+    const KafkaOptions options = fresh_kafka_options();
+    const std::string name = options.topic_prefix + topic;
+    make_topic(name, 3, {{"cleanup.policy", policy}, {"retention.ms", "-1"}, {setting, found}});
+
+    auto log = KafkaLog::open(options);
+    const auto plans = plan_topics(options);
+
+    ASSERT_FALSE(log) << name << " " << setting;
+    EXPECT_EQ(log.error().code, Code::Invalid);
+    EXPECT_NE(log.error().message.find(fmt::format(
+                  "{}: {} is {}, expected {}; mend it with `kafka-configs.sh --alter --entity-type "
+                  "topics --entity-name {} --add-config {}=[{}]`",
+                  name, setting, found, wanted, name, setting, wanted)),
+              std::string::npos)
+        << log.error().message;
+    ASSERT_TRUE(plans) << plans.error().message;
+    const auto applied = apply_topics(options, *plans);
+    ASSERT_TRUE(applied) << applied.error().message;
+    // A change shows a moment after it is made.
+    const auto deadline = SteadyClock::now() + std::chrono::seconds{10};
+    while (!log && SteadyClock::now() < deadline) log = KafkaLog::open(options);
+    EXPECT_TRUE(log) << log.error().message;
+  }
+}
+
+TEST(KafkaTopics, KeepTombstonesForADayWhateverTheBrokerDoes) {
+  const KafkaOptions options = fresh_kafka_options();
+
+  const auto plans = plan_topics(options);
+
+  ASSERT_TRUE(plans) << plans.error().message;
+  for (const TopicInfo& topic : all_topics()) {
+    const auto& wanted = (*plans)[static_cast<std::size_t>(topic.topic) - 1].wanted;
+    EXPECT_EQ(wanted.contains("delete.retention.ms"), topic.compacted) << topic.name;
+  }
+}
+
 TEST(KafkaOptionsTest, NameARefusedPropertyAndNotItsValue) {
   KafkaOptions options = fresh_kafka_options();
   for (const auto& [name, value] : std::map<std::string, std::string>{

@@ -35,6 +35,8 @@ constexpr std::size_t kPoll = 2'000;
 constexpr std::chrono::hours kNearEnd{1};
 // So much of other partitions waits for the next mention of one.
 constexpr std::size_t kMostMerged = std::size_t{32} << 20;
+// The stamps of all that waits: the shortest retention is an hour, and it is to be read first.
+constexpr std::chrono::microseconds kLongestWait = std::chrono::minutes{10};
 
 class Fill {
  public:
@@ -54,6 +56,7 @@ class Fill {
   using Take = std::function<Result<void>(const LogRecord& record)>;
 
   Result<void> put(Record record);
+  Result<void> put_anyway(Record record);
   Result<void> flush();
   static Result<void> each(const Store& store, Space space, const std::string& prefix,
                            const Visit& visit);
@@ -99,6 +102,10 @@ Result<void> Fill::put(Record record) {
     ++exported_.expired[record.topic];
     return {};
   }
+  return put_anyway(std::move(record));
+}
+
+Result<void> Fill::put_anyway(Record record) {
   ++exported_.records[{record.topic, record.partition}];
   bytes_ += record.key.size() + (record.value ? record.value->size() : 0);
   batch_.push_back(std::move(record));
@@ -333,7 +340,7 @@ std::optional<Time> seen_at_of(simdjson::dom::parser& parser, std::string_view m
 }
 
 // By record time over all partitions, and stamped so that workers read them in that order. None is
-// stamped as old, since none may be deleted before it is read.
+// stamped as old, however many there are, since none may be deleted before it is read.
 Result<void> Fill::waiting_mentions() {
   Merge<Record> merge;
   std::map<Partition, std::int64_t> newest;
@@ -346,7 +353,8 @@ Result<void> Fill::waiting_mentions() {
     left += end - next;
     merge.expect(partition);
   }
-  Time stamp = now_ - std::chrono::milliseconds{left};
+  const auto span =
+      std::min<std::chrono::microseconds>(std::chrono::milliseconds{left}, kLongestWait);
   for (bool ended = false; !ended;) {
     auto polled = (*reader)->poll(kPoll, std::chrono::milliseconds{0});
     if (!polled) return std::unexpected(std::move(polled.error()));
@@ -361,9 +369,9 @@ Result<void> Fill::waiting_mentions() {
                  std::move(record));
     }
     while (auto record = merge.pop(ended || merge.bytes() > kMostMerged)) {
-      ++exported_.waiting;
-      record->written = stamp += std::chrono::milliseconds{1};
-      auto done = put(std::move(*record));
+      const auto place = static_cast<std::int64_t>(++exported_.waiting);
+      record->written = now_ - span + span * place / left;
+      auto done = put_anyway(std::move(*record));
       if (!done) return done;
     }
   }

@@ -87,8 +87,8 @@ class Move:
     def service(self, name, log, connectors, **more):
         return Service(self.vigie, os.path.join(self.directory, name), connectors, log, **more)
 
-    def kafka(self, name, connectors=(), **more):
-        return self.service(name, {"kind": "kafka", "kafka": {
+    def kafka(self, name, connectors=(), log=(), **more):
+        return self.service(name, {"kind": "kafka", **dict(log), "kafka": {
             "bootstrap": self.bootstrap, "topic_prefix": name + ".", "instance_id": name}}, list(connectors), **more)
 
     def export(self, to, crash_at=None):
@@ -137,6 +137,20 @@ def check_crashes(move):
         refused(f"a second export into what was cut at {point}", move.export(half), 1,
                 rf"topic half{number}\.\S+ holds records already.*delete the topics")
     print("ok   four exports that were cut short: no service takes them for whole", flush=True)
+
+
+def check_short_retention(move):
+    """Mentions go an hour after they came: those that wait are all there, those that were counted are not."""
+    brief = move.kafka("brief", log={"retention": "1h"})
+    code, said = move.export(brief)
+    assert code == 0, f"exit {code}: {said}"
+    waiting = int(re.search(r"(\d+) mentions wait to be counted", said).group(1))
+    assert re.search(rf"records of mentions +{waiting} +{waiting} +equal", said) and waiting > 1, said
+    assert re.search(r"\d+ records of mentions were left out", said), said
+    brief.start(roles="worker,view")
+    wait_until("the mentions that waited", lambda: brief.metric("vigie_worker_mentions_total") >= waiting)
+    brief.stop()
+    print(f"ok   {waiting} mentions wait where none is kept for longer than an hour", flush=True)
 
 
 def ended(service):
@@ -207,6 +221,7 @@ def main():
         shutil.copytree(os.path.join(directory, "embedded", "data"), os.path.join(directory, "twin", "data"),
                         ignore=shutil.ignore_patterns("*.sock"))
         check_crashes(move)
+        check_short_retention(move)
 
         kafka = move.kafka("moved", [move.source])
         code, said = move.export(kafka)

@@ -49,6 +49,10 @@ std::string first_seen_rows() {
   return std::string{kVersion, 'f'};
 }
 
+std::string hidden_rows() {
+  return std::string{kVersion, 'h'};
+}
+
 std::string erased_rows() {
   return std::string{kVersion, 'e'};
 }

@@ -14,8 +14,10 @@ namespace vigie {
 // What all rows of a kind begin with, in a partition: 'h' hidden, 'i' index, 'e' erased.
 std::string partition_prefix(char what, Partition partition);
 std::string partition_key(char what, Partition partition, const AuthorKey& author);
-// What all rows begin with that say when somebody was first seen, and that somebody was erased.
+// What all rows begin with that say when somebody was first seen, and that somebody was hidden or
+// erased.
 std::string first_seen_rows();
+std::string hidden_rows();
 std::string erased_rows();
 std::string hidden_value();
 Result<Time> parse_first_seen(std::string_view value);

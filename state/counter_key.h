@@ -129,6 +129,11 @@ constexpr std::chrono::hours kept_for(Dimension dimension, Granularity granulari
   return is_long(dimension) ? kLongHoursKept : kHoursKept;
 }
 
+// What is kept for longer than it may change.
+constexpr bool is_kept_long(Dimension dimension, Granularity granularity) {
+  return kept_for(dimension, granularity) > kHoursKept;
+}
+
 struct CounterKey {
   Partition partition{};
   Series series;

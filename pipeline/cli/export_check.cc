@@ -259,10 +259,10 @@ Result<void> Check::compare_worker() {
   Rows texts(*source_.store, *worker_, Space::Latest, text_of);
   auto done = add(ledger.compare("ledger", ""));
   if (done) done = add(counters.compare("counters", ""));
-  for (const auto& [what, prefix] : {std::pair{"authors first seen", first_seen_rows()},
-                                     std::pair{"authors hidden", std::string{'\x01', 'h'}},
-                                     std::pair{"authors erased", erased_rows()},
-                                     std::pair{"sets of authors", std::string{'\x01', 's'}}}) {
+  for (const auto& [what, prefix] :
+       {std::pair{"authors first seen", first_seen_rows()},
+        std::pair{"authors hidden", hidden_rows()}, std::pair{"authors erased", erased_rows()},
+        std::pair{"sets of authors", std::string{'\x01', 's'}}}) {
     if (done) done = add(authors.compare(what, prefix));
   }
   if (done) {

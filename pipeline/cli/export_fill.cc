@@ -195,9 +195,9 @@ Result<void> Fill::counters_of_partition(Partition partition) {
                    [&](std::string_view key, std::string_view value) -> Result<void> {
                      const auto counter = parse_counter_key(key);
                      if (!counter) return fail(Code::Corrupt, "counters: a stored key is damaged");
-                     const bool is_kept_long =
-                         kept_for(counter->series.dimension, counter->granularity) > kHoursKept;
-                     return put({is_kept_long ? Topic::CountersLong : Topic::Counters, partition,
+                     const bool is_long =
+                         is_kept_long(counter->series.dimension, counter->granularity);
+                     return put({is_long ? Topic::CountersLong : Topic::Counters, partition,
                                  std::string(key), std::string(value)});
                    });
   if (!done) return done;
@@ -225,7 +225,7 @@ Result<void> Fill::authors() {
                      return put(std::move(record));
                    });
   // Whom somebody hid or erased.
-  for (const std::string& prefix : {std::string{'\x01', 'h'}, erased_rows()}) {
+  for (const std::string& prefix : {hidden_rows(), erased_rows()}) {
     if (!done) return done;
     done = each(*source_.store, Space::Authors, prefix,
                 [&](std::string_view key, std::string_view value) {

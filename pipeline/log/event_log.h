@@ -140,6 +140,11 @@ struct ReadOptions {
   // partition that comes to it is brought up to date from these records first. Needs `shared`.
   // Embedded: the store is the log's, so that is so anyway.
   std::shared_ptr<const Changelog> changelog;
+  // Kafka: what is folded from a compacted topic, not shared and without a changelog, is whole only
+  // as long as no tombstone was missed. Removes all of it from the store, and can be repeated;
+  // called inside EventLog::read when the store was away for too long. The reader then begins with
+  // the oldest record. Embedded: never called.
+  std::function<Result<void>(Store& store)> wipe;
 };
 
 // Mentions and all that follows from them, in order. Two implementations: Kafka and the embedded

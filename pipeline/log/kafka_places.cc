@@ -19,6 +19,16 @@ using std::chrono::milliseconds;
 constexpr milliseconds kShortestQuestion{200};
 // Finding the way back into a partition's range holds up a poll no longer than this.
 constexpr milliseconds kRangeQuestion{1'000};
+// How often a reader that folds a compacted topic looks whether it stands at the end, until it does
+// and after that.
+constexpr std::chrono::minutes kLookAgain{1};
+constexpr std::chrono::hours kLookNext{1};
+
+std::string encode_time(Time time) {
+  std::string value(1, '\x01');
+  put_fixed(value, static_cast<std::int64_t>(time.time_since_epoch().count()));
+  return value;
+}
 
 std::optional<Offset> parse_offset(std::string_view value) {
   ByteReader in(value);
@@ -75,6 +85,77 @@ Result<void> KafkaReader::settle_at_once() {
     // A topic just made, or a leader just lost; no event tells when that is over.
     std::this_thread::sleep_for(milliseconds{50});
   }
+}
+
+// A tombstone that is still to be read was written after the moment at which the rows were whole:
+// it is there for a day from then, also for rows that were read since.
+Result<void> KafkaReader::forget_if_stale() {
+  if (!read_.wipe) return {};
+  const Time now = options_.wall();
+  look_at_ = options_.steady() + kLookAgain;
+  auto stored = store_.get(Space::Meta, whole_key());
+  if (!stored) return std::unexpected(stored.error());
+  bool has_rows = stored->has_value();
+  StoreBatch batch;
+  for (const Partition partition : *dealt_) {
+    auto offset = store_.get(Space::Meta, offset_key(partition));
+    if (!offset) return std::unexpected(offset.error());
+    has_rows = has_rows || offset->has_value();
+    batch.erase(Space::Meta, offset_key(partition));
+  }
+  if (*stored) {
+    ByteReader in(**stored);
+    const bool is_known = in.fixed<char>() == '\x01';
+    whole_at_ = Time{std::chrono::microseconds{in.fixed<std::int64_t>()}};
+    if (!is_known || !in.ok() || !in.at_end()) {
+      return fail(Code::Corrupt, fmt::format("kafka: {}: when it was last read to its end is "
+                                             "damaged or of a newer format",
+                                             topic_));
+    }
+    if (now - whole_at_ <= kTombstonesKept) return {};
+  }
+  if (has_rows) {
+    spdlog::warn("kafka topic={} group={} is folded anew: it was last read to its end {}", topic_,
+                 read_.group,
+                 *stored ? "at " + format_time(whole_at_) : "by a version that did not say when");
+    if (auto wiped = read_.wipe(store_); !wiped) return wiped;
+  }
+  whole_at_ = now;
+  batch.put(Space::Meta, whole_key(), encode_time(now));
+  return store_.write(batch, Durability::Buffered);
+}
+
+// A reader that is idle, or always busy, comes back after a pause as one that was whole before it.
+Result<void> KafkaReader::keep_fresh() {
+  if (!read_.wipe || options_.steady() < look_at_) return {};
+  const Time now = options_.wall();
+  // A machine that slept: the next reader folds anew.
+  if (now - whole_at_ > kTombstonesKept) {
+    broken_ = Error{Code::Unavailable,
+                    fmt::format("kafka: {} was last read to its end at {}: it is folded anew",
+                                topic_, format_time(whole_at_))};
+    return std::unexpected(*broken_);
+  }
+  look_at_ = options_.steady() + kLookAgain;
+  Time whole = now;
+  for (auto& [partition, place] : places_) {
+    if (place.polled > place.committed) return {};
+    const auto extent = kafka_extent(handle_.get(), topic_, partition, kRangeQuestion);
+    // Nobody waits for the answer: the next look asks again.
+    if (!extent) return {};
+    if (place.next >= extent->second) place.ended = now;
+    whole = std::min(whole, place.ended);
+  }
+  if (whole <= whole_at_) return {};
+  StoreBatch batch;
+  batch.put(Space::Meta, whole_key(), encode_time(whole));
+  if (auto written = store_.write(batch, Durability::Buffered); !written) {
+    broken_ = written.error();
+    return written;
+  }
+  whole_at_ = whole;
+  look_at_ = options_.steady() + kLookNext;
+  return {};
 }
 
 Result<std::map<Partition, Offset>> KafkaReader::group_offsets(milliseconds wait) {

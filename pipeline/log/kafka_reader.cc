@@ -1,7 +1,9 @@
 // What a reader keeps in Space::Meta of its store:
 //   0x01 'k' group 0x00 topic:u8 partition:u32   -> 0x01 next offset:u64    (big endian)
+//   0x01 'w' group 0x00 topic:u8                 -> 0x01 whole:i64 microseconds
 //   0x01 'K'                                     -> 0x01 cluster id 0x00 topic prefix
-// The second says which log the offsets and all other state belong to.
+// The second says when rows folded from a compacted topic were last whole, the third which log the
+// offsets and all other state belong to.
 #include "pipeline/log/kafka_reader.h"
 
 #include <algorithm>
@@ -133,6 +135,7 @@ Result<void> KafkaReader::connect() {
   if (!read_.shared) {
     dealt_.emplace();
     for (std::int32_t i = 0; i < source_.partitions; ++i) dealt_->push_back(Partition{i});
+    if (auto fresh = forget_if_stale(); !fresh) return fresh;
     return settle_at_once();
   }
   const KafkaOffsets topics(rd_kafka_topic_partition_list_new(1));
@@ -177,6 +180,7 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
   messages_.clear();
   bytes_ = 0;
   rebalanced_ = false;
+  if (auto fresh = keep_fresh(); !fresh) return std::unexpected(fresh.error());
   if (dealt_ && read_.changelog) {
     auto restored = restore(wait);
     if (!restored) return std::unexpected(restored.error());
@@ -216,8 +220,9 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
   }
   if (read_.changelog && !records_.empty()) pass_point(options_, "kafka.polled");
   for (const LogRecord& record : records_) {
-    Offset& next = places_[record.partition].next;
-    next = std::max(next, record.offset + 1);
+    Place& place = places_[record.partition];
+    place.next = std::max(place.next, record.offset + 1);
+    place.polled = std::max(place.polled, record.offset + 1);
   }
   for (auto& [partition, place] : places_) {
     if (!read_.changelog || merge_.ended(partition))
@@ -285,6 +290,7 @@ Result<void> KafkaReader::take(Message message) {
       if (place != places_.end()) {
         place->second.end = std::max(place->second.end, message->offset);
         place->second.behind = message->offset;
+        place->second.ended = options_.wall();
         if (read_.changelog) merge_.end(partition);
       }
       return {};
@@ -349,6 +355,10 @@ Result<void> KafkaReader::commit(Effects effects) {
       return written;
     }
   }
+  for (const auto& [partition, next] : effects.next) {
+    const auto place = places_.find(partition);
+    if (place != places_.end()) place->second.committed = next;
+  }
   if (read_.shared && !effects.next.empty()) tell_group(effects.next);
   return {};
 }
@@ -401,6 +411,13 @@ std::string KafkaReader::offset_key(Partition partition) const {
   key.append(read_.group).append(1, '\0').append(1, static_cast<char>(source_.topic));
   put_fixed(key, static_cast<std::uint32_t>(number(partition)));
   return key;
+}
+
+std::string KafkaReader::whole_key() const {
+  return std::string("\x01w")
+      .append(read_.group)
+      .append(1, '\0')
+      .append(1, static_cast<char>(source_.topic));
 }
 
 std::string KafkaReader::place_name(Partition partition) const {

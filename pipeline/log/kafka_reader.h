@@ -61,10 +61,14 @@ class KafkaReader : public LogReader {
   struct Place {
     Offset next = 0;
     Offset end = 0;
-    Offset committed = 0;  // with a changelog
-    Offset behind = 0;     // past the last record and what marks the end of transactions
+    Offset committed = 0;
+    Offset behind = 0;  // past the last record and what marks the end of transactions
+    Offset polled = 0;  // past the last record that was handed out
+    Time ended{};       // when its end was last reached
   };
-  static Place place_at(Offset next, Offset end) { return {next, end, next, 0}; }
+  static Place place_at(Offset next, Offset end) {
+    return {.next = next, .end = end, .committed = next};
+  }
   // Of a reader with a changelog, since its partitions were dealt.
   struct Once {
     std::optional<std::map<Partition, Offset>> in_group;
@@ -97,6 +101,8 @@ class KafkaReader : public LogReader {
   std::vector<Record> with_commits(Effects& effects,
                                    std::vector<std::pair<Partition, KafkaCommit>>& commits) const;
   Result<void> settle_at_once();
+  Result<void> forget_if_stale();
+  Result<void> keep_fresh();
   Result<std::map<Partition, Offset>> group_offsets(std::chrono::milliseconds wait);
   Result<Place> start_of(Partition partition, std::optional<Offset> in_group,
                          std::chrono::milliseconds wait);
@@ -107,6 +113,7 @@ class KafkaReader : public LogReader {
   void begin_merge();
   Result<void> out_of_range(Partition partition);
   std::string offset_key(Partition partition) const;
+  std::string whole_key() const;
   std::string place_name(Partition partition) const;
   void tell_group(const std::vector<std::pair<Partition, Offset>>& next);
   void tell_group_and_wait();
@@ -128,9 +135,12 @@ class KafkaReader : public LogReader {
   std::map<Partition, Place> places_;            // what is read now
   std::optional<std::vector<Partition>> dealt_;  // given to us, where to start not yet known
   std::chrono::steady_clock::time_point dealt_at_{};
-  bool is_settled_ = false;           // what was dealt last is read
-  bool rebalanced_ = false;           // in this poll
-  std::map<Partition, Offset> told_;  // to the group, without waiting for its answer
+  bool is_settled_ = false;  // what was dealt last is read
+  bool rebalanced_ = false;  // in this poll
+  // Of a reader with `wipe`: when its rows last lacked nothing but what is still to be read.
+  Time whole_at_{};
+  std::chrono::steady_clock::time_point look_at_{};  // whether that can be said of now
+  std::map<Partition, Offset> told_;                 // to the group, without waiting for its answer
   std::optional<Error> broken_;
   Merge<Message> merge_;  // of a reader with a changelog: what was fetched and is not yet due
   std::optional<std::chrono::steady_clock::time_point> held_since_;  // one of its partitions lags

@@ -18,9 +18,6 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kBatchRecords = 5'000;
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;
-// Tombstones stay for a day after a compaction. A store that was away for longer may have missed
-// one, and would keep what is gone.
-constexpr std::chrono::hours kTombstonesKept{20};
 
 std::string applied_key(Topic topic, Partition partition) {
   std::string key{'\x01', 'p', static_cast<char>(topic)};

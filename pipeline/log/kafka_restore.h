@@ -15,6 +15,10 @@
 
 namespace vigie {
 
+// Tombstones stay for a day after a compaction. A store that was away for longer may have missed
+// one, and would keep what is gone.
+constexpr std::chrono::hours kTombstonesKept{20};
+
 // Brings the state of some partitions in a store up to the end of the changelog: from where the
 // store stands, or from the beginning after a wipe, where it cannot go on from there. What is right
 // is never wiped, and a partition that is wrong does not touch the others. One thread.

@@ -22,7 +22,7 @@ using Configs = std::map<std::string, std::string>;
 // Values hold at most 512 KiB of a mention plus what the worker adds to it.
 constexpr std::int64_t kLargestRecord = 1'000'000;
 // Readers take a store that was away for 20 h to have missed none.
-constexpr milliseconds kTombstonesKept = std::chrono::hours{24};
+constexpr milliseconds kTombstonesStay = std::chrono::hours{24};
 
 struct Release {
   void operator()(const rd_kafka_metadata_t* metadata) const {
@@ -72,7 +72,7 @@ Configs configs_of(const KafkaOptions& options, const TopicInfo& topic) {
     out["min.cleanable.dirty.ratio"] = "0.3";
     out["max.compaction.lag.ms"] = out["segment.ms"];
     out["min.compaction.lag.ms"] = "60000";
-    out["delete.retention.ms"] = fmt::to_string(kTombstonesKept.count());
+    out["delete.retention.ms"] = fmt::to_string(kTombstonesStay.count());
   }
   if (options.replication_factor >= 3) out["min.insync.replicas"] = "2";
   return out;
@@ -239,7 +239,7 @@ std::vector<TopicPlan::Change> differences(const KafkaOptions& options, const To
   const bool is_limited = bytes && *bytes >= 0 && policy_of(topic) != "compact";
   if (is_limited) change("retention.bytes", fmt::to_string(*bytes));
   const auto tombstones = number_in(configs, "delete.retention.ms");
-  const bool is_forgetful = tombstones && *tombstones < kTombstonesKept.count();
+  const bool is_forgetful = tombstones && *tombstones < kTombstonesStay.count();
   if (topic.compacted && is_forgetful) {
     change("delete.retention.ms", fmt::to_string(*tombstones));
   }

@@ -451,8 +451,8 @@ Result<std::vector<CounterBatch::Change>> Apply::flush_counters(StoreBatch& stat
   auto counters = counters_.flush(state);
   if (!counters || !options_.log_is_remote) return counters;
   for (const CounterBatch::Change& change : *counters) {
-    const bool is_kept_long = kept_for(change.series.dimension, change.granularity) > kHoursKept;
-    output(is_kept_long ? Topic::CountersLong : Topic::Counters, change.key, change.bytes);
+    const bool is_long = is_kept_long(change.series.dimension, change.granularity);
+    output(is_long ? Topic::CountersLong : Topic::Counters, change.key, change.bytes);
   }
   return counters;
 }

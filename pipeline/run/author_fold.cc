@@ -24,7 +24,14 @@ Result<void> AuthorFold::kept(Result<void> done) {
 
 Result<void> AuthorFold::open() {
   if (reader_) return {};
-  auto reader = log_.read(Topic::Authors, {.group = "worker-authors"}, store_);
+  ReadOptions read;
+  read.group = "worker-authors";
+  read.wipe = [this](Store& store) -> Result<void> {
+    // They judge by these rows, and write some themselves: each begins again first.
+    if (!writers_.empty()) return fail(Code::Unavailable, "authors: folded anew, workers run");
+    return wipe_authors(store);
+  };
+  auto reader = log_.read(Topic::Authors, std::move(read), store_);
   if (!reader) return std::unexpected(std::move(reader.error()));
   reader_ = std::move(*reader);
   return {};

@@ -7,6 +7,7 @@
 
 #include "pipeline/core/clock.h"
 #include "pipeline/run/records.h"
+#include "state/author_rows.h"
 #include "state/author_sets.h"
 #include "state/authors.h"
 #include "state/counter_key.h"
@@ -131,6 +132,14 @@ void fold_authors(const LogRecord& record, StoreBatch& batch) {
     return;
   }
   fold_first_seen(record, batch);
+}
+
+Result<void> wipe_authors(Store& store) {
+  StoreBatch batch;
+  for (const std::string& prefix : {first_seen_rows(), hidden_rows(), erased_rows()}) {
+    batch.erase_range(Space::Authors, prefix, prefix_end(prefix));
+  }
+  return store.write(batch, Durability::Buffered);
 }
 
 std::vector<Record> author_records(const EventLog& log, std::span<const Authors::Row> rows) {

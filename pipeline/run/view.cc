@@ -17,6 +17,9 @@
 #include "pipeline/core/json.h"
 #include "pipeline/run/handover.h"
 #include "pipeline/run/records.h"
+#include "state/author_rows.h"
+#include "state/author_sets.h"
+#include "state/counter_key.h"
 #include "state/cut.h"
 #include "state/stream_time.h"
 
@@ -24,6 +27,7 @@ namespace vigie {
 namespace {
 
 constexpr std::size_t kBatch = 2000;
+constexpr std::size_t kForgottenAtOnce = std::size_t{8} << 20;
 constexpr std::array<std::string_view, 2> kQueues = {"social", "community"};
 
 std::string fold_key(Topic topic, Partition partition) {
@@ -129,7 +133,9 @@ struct View::Impl {
   }
 
   Result<void> add_source(Topic topic, Offset rewind);
-  Result<std::unique_ptr<LogReader>> open_reader(Topic topic, Offset rewind);
+  Result<void> open_reader(Source& source, Offset rewind);
+  Result<void> forget(Topic topic);
+  Result<void> forget_counters(Topic topic, StoreBatch& batch);
   Result<std::size_t> step(Source& source, std::chrono::milliseconds wait);
   Result<std::size_t> fold(Source& source, std::chrono::milliseconds wait);
   void fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch);
@@ -143,9 +149,24 @@ struct View::Impl {
 
 Result<void> View::Impl::add_source(Topic topic, Offset rewind) {
   Source source{.topic = topic};
-  auto reader = open_reader(topic, rewind);
+  auto opened = open_reader(source, rewind);
+  if (!opened) return opened;
+  sources.push_back(std::move(source));
+  return {};
+}
+
+// Also tells how far the fold is: that begins anew where tombstones may have been missed.
+Result<void> View::Impl::open_reader(Source& source, Offset rewind) {
+  const Topic topic = source.topic;
+  ReadOptions read;
+  read.group = "view";
+  read.rewind = rewind;
+  // Alerts are kept in memory, and read from their beginning at each start.
+  if (info(topic).compacted && topic != Topic::Alerts) {
+    read.wipe = [this, topic](Store&) { return forget(topic); };
+  }
+  auto reader = log.read(topic, read, store);
   if (!reader) return std::unexpected(std::move(reader.error()));
-  source.reader = std::move(*reader);
   for (std::int32_t i = 0; i < log.partitions(topic); ++i) {
     auto stored = store.get(Space::Meta, fold_key(topic, Partition{i}));
     if (!stored) return std::unexpected(std::move(stored.error()));
@@ -160,8 +181,43 @@ Result<void> View::Impl::add_source(Topic topic, Offset rewind) {
                   fmt::format("view: the offset of {}/{} is damaged", info(topic).name, i));
     }
   }
-  sources.push_back(std::move(source));
+  source.reader = std::move(*reader);
   return {};
+}
+
+// The rows that are folded from a topic, and how far.
+Result<void> View::Impl::forget(Topic topic) {
+  StoreBatch batch;
+  const auto erase = [&](Space space, const std::string& prefix) {
+    batch.erase_range(space, prefix, prefix_end(prefix));
+  };
+  if (topic == Topic::Tagged) erase(Space::Latest, latest_key(topic, ""));
+  if (topic == Topic::Authors) erase(Space::Authors, first_seen_rows());
+  for (std::int32_t i = 0; i < log.partitions(topic); ++i) {
+    if (topic == Topic::Counters) erase(Space::Authors, author_sets_of(Partition{i}));
+    batch.erase(Space::Meta, fold_key(topic, Partition{i}));
+  }
+  if (topic == Topic::Counters || topic == Topic::CountersLong) {
+    if (auto forgotten = forget_counters(topic, batch); !forgotten) return forgotten;
+  }
+  return store.write(batch, Durability::Buffered);
+}
+
+// Two topics share the counters.
+Result<void> View::Impl::forget_counters(Topic topic, StoreBatch& batch) {
+  Result<void> written;
+  const auto scanned =
+      store.scan(Space::Counters, "", "", [&](std::string_view key, std::string_view) {
+        const auto counter = parse_counter_key(key);
+        const bool is_long =
+            counter && is_kept_long(counter->series.dimension, counter->granularity);
+        if (is_long == (topic == Topic::CountersLong)) batch.erase(Space::Counters, key);
+        if (batch.bytes() < kForgottenAtOnce) return true;
+        written = store.write(batch, Durability::Buffered);
+        batch.clear();
+        return written.has_value();
+      });
+  return written ? scanned : written;
 }
 
 void View::Impl::advance(Time time) {
@@ -174,20 +230,12 @@ void View::Impl::advance(Time time) {
 // A reader that failed is broken; the next one goes on where the fold stands.
 Result<std::size_t> View::Impl::step(Source& source, std::chrono::milliseconds wait) {
   if (source.reader == nullptr) {
-    auto opened = open_reader(source.topic, 0);
+    auto opened = open_reader(source, 0);
     if (!opened) return std::unexpected(std::move(opened.error()));
-    source.reader = std::move(*opened);
   }
   auto folded = fold(source, wait);
   if (!folded) source.reader.reset();
   return folded;
-}
-
-Result<std::unique_ptr<LogReader>> View::Impl::open_reader(Topic topic, Offset rewind) {
-  ReadOptions read;
-  read.group = "view";
-  read.rewind = rewind;
-  return log.read(topic, read, store);
 }
 
 Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds wait) {

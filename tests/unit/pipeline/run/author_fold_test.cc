@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/run/changelog.h"
+#include "state/author_rows.h"
 #include "state/authors.h"
+#include "tests/fakes/away_log.h"
 #include "tests/fakes/scratch_log.h"
 
 namespace vigie {
@@ -71,6 +73,51 @@ TEST_F(FoldingAuthors, GoesOnWhenAPartitionIsGivenBackByWhoHasIt) {
   ASSERT_TRUE(fold_.step());
 
   EXPECT_TRUE(is_hidden());
+}
+
+TEST_F(FoldingAuthors, KeepsNobodyWhoLeftTheTopicWhileThisNodeWasAway) {
+  tell(true);
+  ASSERT_TRUE(fold_.step());
+  const AuthorKey shown = AuthorKeys({}).of("x", "shown");
+  const std::string erased = partition_key('e', kPartition, shown);
+  StoreBatch batch;
+  Authors gone(log_.store());
+  ASSERT_TRUE(gone.set_hidden(kPartition, shown, true));
+  gone.flush_rows(batch);
+  batch.put(Space::Authors, first_seen_key(shown), first_seen_value(Time{}));
+  batch.put(Space::Authors, erased, encode(ErasedRow{}));
+  ASSERT_TRUE(log_.store().write(batch, Durability::Buffered));
+  AwayLog away(*log_);
+  away.away = true;
+  AuthorFold again(away, log_.store());
+
+  ASSERT_TRUE(again.catch_up({}));
+
+  EXPECT_TRUE(is_hidden());
+  EXPECT_EQ(Authors(log_.store()).hidden(kPartition, shown), false);
+  EXPECT_EQ(log_.store().get(Space::Authors, first_seen_key(shown)), std::nullopt);
+  EXPECT_EQ(log_.store().get(Space::Authors, erased), std::nullopt);
+}
+
+TEST_F(FoldingAuthors, IsNotBegunAnewUnderAWorkerThatWritesSomeOfIt) {
+  AwayLog log(*log_);
+  AuthorFold fold(log, log_.store());
+  ASSERT_TRUE(fold.take(kPartition, &first_worker_, {}));
+  StoreBatch batch;
+  Authors own(log_.store());
+  ASSERT_TRUE(own.set_hidden(kPartition, author_, true));
+  own.flush_rows(batch);
+  ASSERT_TRUE(log_.store().write(batch, Durability::Buffered));
+  log.away = true;
+  EXPECT_FALSE(fold.step()) << "its reader ends";
+
+  const auto anew = fold.step();
+
+  ASSERT_FALSE(anew);
+  EXPECT_EQ(anew.error().code, Code::Unavailable);
+  EXPECT_TRUE(is_hidden());
+  fold.give_back(kPartition, &first_worker_);
+  EXPECT_TRUE(fold.step());
 }
 
 }  // namespace

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include "pipeline/run/records.h"
 #include "state/author_sets.h"
+#include "state/authors.h"
+#include "state/counter_key.h"
 #include "state/queues.h"
+#include "tests/fakes/away_log.h"
 #include "tests/fakes/scratch_log.h"
 
 namespace vigie {
@@ -148,6 +152,65 @@ TEST(ViewElsewhere, FoldsCountersAndWhoWroteUntilNobodyDid) {
 
   fold(std::nullopt);
   EXPECT_EQ(authors(), 0);
+}
+
+class ViewOfKafka : public testing::Test {
+ protected:
+  // A view that folds all that workers write, and has come to the end.
+  void follow() {
+    prometheus::Registry registry;
+    ViewOptions options;
+    options.fold_state = true;
+    auto view = View::open(away_, log_.store(), registry, std::move(options));
+    ASSERT_TRUE(view) << view.error().message;
+    while ((*view)->step(milliseconds{0}).value_or(0) > 0) {
+    }
+  }
+  void keep(Space space, const std::string& key) {
+    StoreBatch batch;
+    batch.put(space, key, "\x01");
+    ASSERT_TRUE(log_.store().write(batch, Durability::Buffered));
+  }
+  bool has(Space space, const std::string& key) {
+    const auto found = log_.store().get(space, key);
+    return found && found->has_value();
+  }
+  static std::string counter(const std::string& theme, Granularity granularity) {
+    return counter_key({Partition{0}, {Dimension::Theme, theme, ""}, granularity, 7});
+  }
+
+  ScratchLog log_;
+  AwayLog away_{*log_};
+};
+
+TEST_F(ViewOfKafka, KeepsNothingThatLeftTheTopicsWhileItWasAway) {
+  const std::vector<std::pair<Space, std::string>> gone = {
+      {Space::Latest, latest_key(Topic::Tagged, "x/gone")},
+      {Space::Counters, counter("gone", Granularity::Minute)},
+      {Space::Counters, counter("gone", Granularity::Hour)},
+      {Space::Authors, author_set_key(Partition{0}, {Dimension::Theme, "gone", ""}, 7)},
+      {Space::Authors, first_seen_key(AuthorKeys({}).of("x", "gone"))}};
+  const AuthorKey author = AuthorKeys({}).of("x", "7");
+  const std::string first_seen = first_seen_json(kNow);
+  ASSERT_TRUE(log_->append(
+      {{Topic::Counters, Partition{0}, counter("kept", Granularity::Minute), "m"},
+       {Topic::CountersLong, Partition{0}, counter("kept", Granularity::Hour), "h"},
+       {Topic::Authors, Partition{0}, hex(author.data(), author.size()), first_seen}}));
+  follow();
+  for (const auto& [space, key] : gone) keep(space, key);
+  keep(Space::Ledger, "\x01of a worker");
+  follow();
+  for (const auto& [space, key] : gone) ASSERT_TRUE(has(space, key)) << testing::PrintToString(key);
+
+  away_.away = true;
+  follow();
+
+  for (const auto& [space, key] : gone)
+    EXPECT_FALSE(has(space, key)) << testing::PrintToString(key);
+  EXPECT_TRUE(has(Space::Counters, counter("kept", Granularity::Minute)));
+  EXPECT_TRUE(has(Space::Counters, counter("kept", Granularity::Hour)));
+  EXPECT_TRUE(has(Space::Authors, first_seen_key(author)));
+  EXPECT_TRUE(has(Space::Ledger, "\x01of a worker"));
 }
 
 }  // namespace

@@ -87,7 +87,8 @@ Result<void> KafkaReader::settle_at_once() {
   }
 }
 
-// A tombstone that is still to be read was written after the moment at which the rows were whole:
+// Records that were deleted before they were read may have been tombstones. One that is still to be
+// read was written after the moment at which the rows were whole:
 // it is there for a day from then, also for rows that were read since.
 Result<void> KafkaReader::forget_if_stale() {
   if (!read_.wipe) return {};
@@ -96,12 +97,21 @@ Result<void> KafkaReader::forget_if_stale() {
   auto stored = store_.get(Space::Meta, whole_key());
   if (!stored) return std::unexpected(stored.error());
   bool has_rows = stored->has_value();
+  std::string why;
   StoreBatch batch;
   for (const Partition partition : *dealt_) {
     auto offset = store_.get(Space::Meta, offset_key(partition));
     if (!offset) return std::unexpected(offset.error());
-    has_rows = has_rows || offset->has_value();
     batch.erase(Space::Meta, offset_key(partition));
+    if (!*offset) continue;
+    has_rows = true;
+    const auto extent = await_extent(handle_.get(), options_, topic_, partition);
+    if (!extent) return std::unexpected(extent.error());
+    const auto next = parse_offset(**offset);
+    // The first that is left may be the marker behind what was read last.
+    if (!next || *next + 1 >= extent->first) continue;
+    why = fmt::format("{} begins at {}, and was read to {}", place_name(partition), extent->first,
+                      *next);
   }
   if (*stored) {
     ByteReader in(**stored);
@@ -112,12 +122,14 @@ Result<void> KafkaReader::forget_if_stale() {
                                              "damaged or of a newer format",
                                              topic_));
     }
-    if (now - whole_at_ <= kTombstonesKept) return {};
+    const bool is_late = now - whole_at_ > kTombstonesKept;
+    if (!is_late && why.empty()) return {};
+    if (is_late) why = "it was last read to its end at " + format_time(whole_at_);
+  } else {
+    why = "it was last read to its end by a version that did not say when";
   }
   if (has_rows) {
-    spdlog::warn("kafka topic={} group={} is folded anew: it was last read to its end {}", topic_,
-                 read_.group,
-                 *stored ? "at " + format_time(whole_at_) : "by a version that did not say when");
+    spdlog::warn("kafka topic={} group={} is folded anew: {}", topic_, read_.group, why);
     if (auto wiped = read_.wipe(store_); !wiped) return wiped;
   }
   whole_at_ = now;

@@ -58,6 +58,7 @@ struct KafkaRestore::Impl {
   // One topic of one partition.
   struct Place {
     Offset next = 0;
+    Offset oldest = 0;
     Offset end = 0;
     bool done = false;
   };
@@ -85,6 +86,8 @@ struct KafkaRestore::Impl {
   std::size_t batched = 0;
   std::size_t batched_bytes = 0;
 
+  // Behind the last record that was folded lies the marker of its transaction.
+  static bool holds_more(const Place& place) { return place.next + 1 < place.end; }
   Result<void> place(Partition partition);
   Result<void> start_over(Partition partition, std::string why);
   Result<void> assign();
@@ -104,6 +107,7 @@ Result<std::pair<Offset, Offset>> KafkaRestore::Impl::extent(Topic topic,
 // Where to begin with each topic of a partition.
 Result<void> KafkaRestore::Impl::place(Partition partition) {
   std::string trouble;
+  std::string gap;
   bool is_new = true;
   std::map<Topic, Place> found;
   for (const Topic topic : changelog->topics) {
@@ -114,6 +118,7 @@ Result<void> KafkaRestore::Impl::place(Partition partition) {
     auto applied = stored_applied(store, topic, partition);
     if (!applied) return std::unexpected(std::move(applied.error()));
     Place& place = found[topic];
+    place.oldest = oldest;
     place.end = end;
     if (!*applied) {
       if (trouble.empty()) trouble = fmt::format("{} was never folded here", name);
@@ -123,16 +128,22 @@ Result<void> KafkaRestore::Impl::place(Partition partition) {
     place.next = (*applied)->next;
     if (place.next > end) {
       trouble = fmt::format("{} ends at {}, before {}", name, end, place.next);
-    } else if (options.wall() - (*applied)->written > kTombstonesKept && place.next < end) {
+    } else if (options.wall() - (*applied)->written > kTombstonesKept && holds_more(place)) {
       trouble = fmt::format("{} was last folded at {}", name, format_time((*applied)->written));
     }
-    // What retention dropped since is far older than that: nothing of it was missed.
-    place.next = std::max(place.next, oldest);
+    if (place.next + 1 < oldest) {
+      gap = fmt::format("{} begins at {}, and was folded to {}", name, oldest, place.next);
+    }
   }
+  // What lies between may have taken back what the store still holds. Every transaction has a
+  // record in the ledger: while that holds no more, the others lost nothing that is not here.
+  if (trouble.empty() && !gap.empty() && holds_more(found.at(Topic::Ledger))) trouble = gap;
   if (!trouble.empty()) {
     // A partition that never was here is no trouble; what may lie there is wiped all the same.
     if (auto begun = start_over(partition, is_new ? "" : trouble); !begun) return begun;
     for (auto& [topic, place] : found) place.next = 0;
+  } else if (!gap.empty()) {
+    for (auto& [topic, place] : found) place.next = std::max(place.next, place.oldest);
   }
   for (const auto& [topic, place] : found) places[{topic, partition}] = place;
   auto commit = stored_commit(store, partition);

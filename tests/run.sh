@@ -31,6 +31,8 @@ if [ "$mode" = long ]; then
   not_in_asan=kafka
   # How often the crash tests kill the service.
   export VIGIE_ROUNDS=50
+  # How often each fault of machines, networks, disks and brokers is played: four hours.
+  export VIGIE_FAULT_ROUNDS=20
   # How many streams of what can happen to a message are counted again.
   export VIGIE_STREAMS=3000
   # With how many seeds generated rules are compared with the naive matcher.

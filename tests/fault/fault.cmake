@@ -18,5 +18,5 @@ function(vigie_fault name)
 endfunction()
 
 vigie_fault(late_end FILE late_end_test.py TIMEOUT 200 ARGUMENTS --program $<TARGET_FILE:late_end>)
-# Each fault under load, those of the short run once for every 20 of VIGIE_ROUNDS.
-vigie_fault(kafka FILE kafka_faults_test.py TIMEOUT 3600)
+# Each fault under load: those of the short run once, or all of them VIGIE_FAULT_ROUNDS times.
+vigie_fault(kafka FILE kafka_faults_test.py TIMEOUT 28800)

@@ -95,37 +95,55 @@ def stream_goes_on(world):
 
 def rules_change(world):
     """Rules change under load: what a mention was tagged with is what its version of the rules says."""
-    made = os.path.join(world.directory, "tagged.ndjson")
-    world.generate(made, 20_000)
+    change_rules(world, [edition_of(edition) for edition in EDITIONS], 8)
+
+
+def many_rules_change(world):
+    """The same of sets of 100,000 themes that have no word in common."""
+    more = [[f"  - {{id: {letter}{i}, query: q{letter}{i:06}}}\n" for i in range(100_000)] for letter in "xz"]
+    change_rules(world, [edition_of(*both) for both in zip(EDITIONS, map("".join, more))], 4)
+
+
+def edition_of(edition, more=""):
+    """The rules, and a theme that says which edition of them they are."""
     with open(RULES, encoding="utf-8") as file:
         text = file.read()
     query = re.search(r"^brand:.*?query: ('[^']*')", text, re.S | re.M).group(1)
+    return text.replace("\nthemes:\n", f"\nthemes:\n  - {{id: {edition}, query: {query}}}\n{more}", 1)
+
+
+def change_rules(world, texts, turns):
+    made = os.path.join(world.directory, "tagged.ndjson")
+    world.generate(made, 20_000)
     rules = os.path.join(world.directory, "changing.yaml")
 
-    def write(edition):
-        changed = text.replace("\nthemes:\n", f"\nthemes:\n  - {{id: {edition}, query: {query}}}\n", 1)
+    def write(text):
         with open(rules + ".new", "w", encoding="utf-8") as out:
-            out.write(changed)
+            out.write(text)
         os.rename(rules + ".new", rules)
 
     prefix = f"rules{world.chance.randrange(1 << 30)}."
-    write(EDITIONS[0])
+    write(texts[0])
     node = world.node("rules", [world.source(made, 800)], prefix=prefix, partitions=2, rules=rules,
                       properties={"compression.type": "none"})
     shutil.rmtree(world.data(node), ignore_errors=True)
     node.start()
     world.moves(node)
     versions = {}
-    for turn in range(8):
+    took = []
+    for turn in range(turns):
         edition = EDITIONS[turn % 2]
-        write(edition)
+        began = time.monotonic()
+        write(texts[turn % 2])
         wait_until("the rules", lambda: versions.get(edition) in (None, version(node))
                    and version(node) not in [v for e, v in versions.items() if e != edition])
         versions[edition] = version(node)
+        took.append(time.monotonic() - began)
         world.wait(0.3, 1.2)
     node.recount()
     node.stop()
     check_tags(world.broker.told["data"], prefix, {v: e for e, v in versions.items()})
+    print(f"     rules of {len(texts[0]) >> 10} KiB changed within {max(took):.1f} s", flush=True)
 
 
 def version(node):

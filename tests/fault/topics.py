@@ -22,6 +22,7 @@ def poisons():
         "half a surrogate": whole.replace("acme", "\\ud800 acme").encode(),
         "too deep": b"[" * 200_000 + b"]" * 200_000,
         "the largest that a topic takes": b"[" + b'"' + b"x" * 900_000,
+        "a mention that is too large": whole.replace("acme", "acme " * 120_000).encode(),
         "another type": json.dumps({**MENTION, "created_at": 7}).encode(),
         "another time": json.dumps({**MENTION, "created_at": "yesterday"}).encode(),
         "no author": json.dumps({"network": "webhook", "id": "p1", "kind": "mention", "text": "acme",

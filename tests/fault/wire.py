@@ -3,7 +3,7 @@ import itertools
 import socket
 import struct
 
-PRODUCE, FETCH, LIST_OFFSETS, DELETE_RECORDS, ALTER_CONFIGS = 0, 1, 2, 21, 44
+PRODUCE, FETCH, LIST_OFFSETS, OFFSET_FETCH, DELETE_RECORDS, ALTER_CONFIGS = 0, 1, 2, 9, 21, 44
 CORRELATION = itertools.count(1)
 
 
@@ -51,6 +51,46 @@ def batch(key, value, stamp):
     return struct.pack(">qi", 0, len(body)) + body
 
 
+def records_of(path):
+    """Offset, key and value of what lies in a segment that is not compressed, but for the marks of transactions."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at = 0
+    while at + 61 <= len(data):
+        base, length = struct.unpack_from(">qi", data, at)
+        attributes, = struct.unpack_from(">h", data, at + 21)
+        count, = struct.unpack_from(">i", data, at + 57)
+        if at + 12 + length > len(data):
+            return  # is being written
+        assert attributes & 7 == 0, f"{path} is compressed"
+        place = at + 61
+        for _ in range(count if attributes & 0x20 == 0 else 0):
+            size, place = number_at(data, place)
+            end = place + size
+            _, place = number_at(data, place + 1)
+            delta, place = number_at(data, place)
+            key, place = field_at(data, place)
+            value, _ = field_at(data, place)
+            yield base + delta, key, value
+            place = end
+        at += 12 + length
+
+
+def number_at(data, at):
+    number = shift = 0
+    while True:
+        number |= (data[at] & 0x7f) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 0x80:
+            return (number >> 1) ^ -(number & 1), at
+
+
+def field_at(data, at):
+    length, at = number_at(data, at)
+    return (None, at) if length < 0 else (data[at:at + length], at + length)
+
+
 def ask(bootstrap, api, version, body):
     """The answer, without its head."""
     head = struct.pack(">hhi", api, version, next(CORRELATION)) + text("faults")
@@ -78,6 +118,13 @@ def end_of(bootstrap, topic, partition):
                  + struct.pack(">iiq", 1, partition, -1))
     error, _, offset = struct.unpack_from(">hqq", answer, 4 + len(text(topic)) + 8)
     assert error == 0, f"end of {topic}: error {error}"
+    return offset
+
+
+def read_to(bootstrap, group, topic, partition):
+    answer = ask(bootstrap, OFFSET_FETCH, 1, text(group) + struct.pack(">i", 1) + text(topic)
+                 + struct.pack(">ii", 1, partition))
+    offset, = struct.unpack_from(">q", answer, 4 + len(text(topic)) + 8)
     return offset
 
 

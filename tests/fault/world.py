@@ -10,7 +10,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-from service import Service, but_queues, counters, equal, recount, wait_until
+from service import RULES, Service, but_queues, counters, equal, recount, wait_until
 
 PARTITIONS = 6
 PER_SECOND = 400
@@ -28,10 +28,11 @@ class World:
         self.generate(self.made, acts)
         self.first = self.node("first", [self.source(self.made)], bootstrap=proxy.address)
 
-    def generate(self, path, acts):
+    def generate(self, path, acts, ago=600):
+        """Ends so many seconds ago."""
         subprocess.run([self.vigie, "generate", "--seed", str(self.chance.randrange(1000)), "--rate", "20",
                         "--duration", "240h", "--count", str(acts), "--start",
-                        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - acts / 20 - 600)),
+                        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - acts / 20 - ago)),
                         "--ops", "create,duplicate,update,delete", "--out", path], check=True)
 
     @staticmethod
@@ -65,20 +66,24 @@ class World:
         wait_until("the next commit", lambda: metric(node, "vigie_worker_mentions_total") != before
                    and metric(node, "vigie_worker_mentions_total") > 0, 120)
 
-    def ended(self, node):
+    def ended(self, node, name="brand"):
         """Whether the source of a node has handed out all it has."""
-        return 'vigie_connector_finished{connector="brand"} 1' in metrics(node)
+        return f'vigie_connector_finished{{connector="{name}"}} 1' in metrics(node)
 
-    def finish(self, node=None, made=None):
-        """The source ends by itself: then all of it is logged, and everything is compared."""
-        node, made = node or self.first, made or self.made
-        wait_until("the end of the stream", lambda: self.ended(node), 900)
+    def drained(self, node, name="brand"):
+        """Waits until a source has ended, and all that is logged is counted."""
+        wait_until("the end of the stream", lambda: self.ended(node, name), 900)
         self.working(node, PARTITIONS)
         logged = time.time()
         wait_until("the worker", lambda: metric(node, "vigie_worker_looked_timestamp_seconds") > logged
                    and metric(node, "vigie_worker_lag_records") == 0, 180)
+
+    def finish(self, node=None, made=None, rules=RULES):
+        """The source ends by itself: then all of it is logged, and everything is compared."""
+        node, made = node or self.first, made or self.made
+        self.drained(node)
         # Several workers worked, one after the other and side by side.
-        expected = but_queues(counters(recount("--input", made)))
+        expected = but_queues(counters(recount("--input", made, rules=rules)))
         # A view folds several topics, each in its own time.
         end = time.monotonic() + 60
         while but_queues(node.dump()) != expected and time.monotonic() < end:

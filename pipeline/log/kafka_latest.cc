@@ -20,14 +20,17 @@ Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition parti
   const Place place{kafka_topic(options_, topic), partition};
   const auto extent = await_extent(ends_.get(), options_, place.first, partition);
   if (!extent) return std::unexpected(extent.error());
-  if (const auto [at, fresh] = tables_.try_emplace(place); fresh) {
-    if (auto assigned = assign(); !assigned) {
-      tables_.erase(at);
-      return std::unexpected(assigned.error());
-    }
+  Table& table = tables_[place];
+  // Only what there is to read is assigned, and read before anything else is: librdkafka 2.0.2
+  // stops a partition twice that is assigned anew before it has stopped, and ends the process for
+  // that.
+  if (!table.is_assigned && table.next < extent->second) {
+    table.is_assigned = true;
+    auto assigned = assign();
+    table.is_assigned = assigned.has_value();
+    if (!assigned) return std::unexpected(assigned.error());
   }
   if (auto read = read_to(place, extent->second); !read) return std::unexpected(read.error());
-  const Table& table = tables_.at(place);
   const auto at = table.values.find(key);
   if (at == table.values.end()) return std::nullopt;
   return at->second;
@@ -49,6 +52,7 @@ Result<void> KafkaLatest::connect() {
 Result<void> KafkaLatest::assign() {
   const KafkaOffsets list(rd_kafka_topic_partition_list_new(static_cast<int>(tables_.size())));
   for (const auto& [place, table] : tables_) {
+    if (!table.is_assigned) continue;
     rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), number(place.second))
         ->offset = table.next == 0 ? RD_KAFKA_OFFSET_BEGINNING : table.next;
   }

@@ -27,6 +27,7 @@ class KafkaLatest {
   struct Table {
     std::map<std::string, std::string, std::less<>> values;
     Offset next = 0;
+    bool is_assigned = false;
   };
 
   Result<void> connect();

@@ -23,9 +23,9 @@ inline Series theme(std::string id) {
 }
 
 // What one partition's worker would tell: counts mentions and writes a cut a minute.
-class Worker {
+class CutWriter {
  public:
-  explicit Worker(std::int32_t partition = 0) : partition_(partition) {}
+  explicit CutWriter(std::int32_t partition = 0) : partition_(partition) {}
 
   void add(const Series& series, Minute minute, std::int64_t mentions, std::int64_t authors) {
     if (mentions == 0) return;
@@ -68,7 +68,7 @@ class Worker {
 template <class F>
 std::vector<Cut> cuts_of(Minute first, Minute last, F per_minute, std::int64_t authors = 30,
                          std::int32_t partition = 0) {
-  Worker worker(partition);
+  CutWriter worker(partition);
   std::vector<Cut> out;
   for (Minute minute = first; minute < last; ++minute) {
     worker.add(theme("delivery"), minute, per_minute(minute), authors);

@@ -44,7 +44,7 @@ struct Detection {
 void inject(double mean, double factor, unsigned seed, Detection& result) {
   SurgeDetector detector({}, 1);
   Season season(mean, seed);
-  Worker worker;
+  CutWriter worker;
   const Minute burst_from = kStart + 3 * kWeek;
   constexpr Minute kEvery = 7 * 60 + 13;
   std::map<Minute, Minute> first_alert;

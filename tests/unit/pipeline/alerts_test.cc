@@ -163,7 +163,7 @@ TEST(SurgeDetector, EndsTheAlertOfAStreamThatIsBusyFromItsStart) {
 std::vector<std::vector<Cut>> three_partitions() {
   std::vector<std::vector<Cut>> cuts(3);
   for (std::int32_t p = 0; p < 3; ++p) {
-    Worker worker(p);
+    CutWriter worker(p);
     std::mt19937 random(static_cast<unsigned>(p) + 7);
     for (Minute minute = kStart; minute < kStart + 300; ++minute) {
       const bool burst = minute >= kStart + 180 && minute < kStart + 200;
@@ -271,7 +271,7 @@ TEST(SurgeDetector, JudgesNothingUntilEveryPartitionHasPassedTheMinute) {
 
   fold_all(detector, cuts_of(kStart, kStart + 60, [](Minute) { return 30; }));
   EXPECT_EQ(detector.stats().judged, 0U);
-  Worker other(1);
+  CutWriter other(1);
   const auto alerts = detector.fold(other.cut(kStart + 30));
 
   EXPECT_EQ(detector.judged(), kStart + 30);
@@ -282,7 +282,7 @@ TEST(SurgeDetector, JoinsCutsWhenAPartitionIsMoreThanADayBehind) {
   SurgeDetector detector({}, 2);
 
   fold_all(detector, cuts_of(kStart, kStart + 2 * kDay, [](Minute) { return 1; }));
-  Worker other(1);
+  CutWriter other(1);
   detector.fold(other.cut(kStart + 2 * kDay));
 
   EXPECT_EQ(detector.stats().merged_cuts, 2U * kDay - 1500);
@@ -293,7 +293,7 @@ TEST(SurgeDetector, RefusesSeriesBeyondItsLimitAndForgetsIdleOnes) {
   SurgeOptions options;
   options.max_series = 2;
   SurgeDetector detector(options, 1);
-  Worker worker;
+  CutWriter worker;
   worker.add(theme("a"), kStart, 1, 1);
   worker.add(theme("b"), kStart, 1, 1);
   worker.add(theme("c"), kStart, 1, 1);

@@ -364,8 +364,14 @@ Result<void> Apply::set_hidden(const Mention& mention, const std::string& key, T
     ++counts_.ignored;
     return {};
   }
-  if (old != nullptr && old->state == LedgerRecord::State::Awaited && !hidden) {
-    ledger_.erase(key);
+  if (old != nullptr && old->state == LedgerRecord::State::Awaited) {
+    if (hidden) {
+      LedgerRecord record = *old;
+      record.expires = std::max(record.expires, expires_after(stream_time_, kUnknownKept));
+      ledger_.put(key, std::move(record));
+    } else {
+      ledger_.erase(key);
+    }
     return {};
   }
   if (old != nullptr) {

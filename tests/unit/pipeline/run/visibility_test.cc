@@ -67,6 +67,16 @@ TEST(Visibility, AHideBeforeTheCreateHidesItForADay) {
   EXPECT_EQ(world.everything(), 2);
 }
 
+TEST(Visibility, AHideThatIsRepeatedBeforeTheCreateIsForADayFromThen) {
+  ApplyWorld world;
+  world.give(acme_op(Op::Hide, "1", kNow));
+  world.give(acme_op(Op::Hide, "1", kNow + hours{20}));
+
+  world.give(acme_mention("1", "acme", kNow + hours{40}));
+
+  EXPECT_EQ(world.everything(), 0);
+}
+
 TEST(Visibility, AMessageThatLostItsTagsIsHiddenLikeAnyOther) {
   ApplyWorld world;
   world.give(acme_mention("1", "acme is late", kNow));

@@ -122,8 +122,11 @@ Result<void> Apply::create_or_update(const Mention& mention, const std::string& 
   const std::int64_t version = version_of(mention);
   const std::uint64_t content = content_hash(mention);
   const std::int64_t known_version = live ? old->version : row->version;
+  // Of a row, and of what became of it when it was hidden, half of the hash is known.
+  const bool is_half = !live || (old->author == AuthorKey{} && !old->kept);
+  const std::uint64_t known_content = live ? old->content : row->content;
   const bool same_content =
-      live ? old->content == content : row->content == static_cast<std::uint32_t>(content);
+      known_content == (is_half ? static_cast<std::uint32_t>(content) : content);
   const bool duplicate = version == known_version && same_content;
   const bool stale = version < known_version ||
                      (version == known_version && !same_content && mention.op == Op::Create);

@@ -2,7 +2,8 @@
 
 Each seed makes one short stream: few ids and authors, every op, versions that come twice, late or again
 with other content, and a clock that stands still, runs back, and leaps over hours, weeks and the end of
-what is kept. 150 streams, or VIGIE_STREAMS; a difference names its seed, and --seed runs that one.
+what is kept. 150 streams, the same each time; with VIGIE_STREAMS so many others. A difference names its seed, and
+--seed runs that one.
 """
 import argparse
 import datetime
@@ -147,8 +148,11 @@ def main():
     parser.add_argument("--vigie", required=True)
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
-    first = random.SystemRandom().randrange(1 << 31) if options.seed is None else options.seed
-    count = 1 if options.seed is not None else int(os.environ.get("VIGIE_STREAMS", "150"))
+    count = int(os.environ.get("VIGIE_STREAMS", "0"))
+    first = random.SystemRandom().randrange(1 << 31) if count else 0
+    count = count or 150
+    if options.seed is not None:
+        first, count = options.seed, 1
     with scratch() as directory:
         with open(os.path.join(directory, "rules.yaml"), "w", encoding="utf-8") as out:
             out.write(RULES)

@@ -67,6 +67,17 @@ TEST(Visibility, AHideBeforeTheCreateHidesItForADay) {
   EXPECT_EQ(world.everything(), 2);
 }
 
+TEST(Visibility, AnUnmatchedMentionThatWasHiddenIsKnownWhenItComesAgain) {
+  ApplyWorld world;
+  const Mention mention = acme_mention("1", "nothing", kNow);
+  world.give({mention, acme_op(Op::Hide, "1", kNow), acme_op(Op::Unhide, "1", kNow)});
+
+  world.give(mention);
+
+  EXPECT_EQ(world.counts().duplicates, 1U);
+  EXPECT_EQ(world.everything(), 1);
+}
+
 TEST(Visibility, AHideThatIsRepeatedBeforeTheCreateIsForADayFromThen) {
   ApplyWorld world;
   world.give(acme_op(Op::Hide, "1", kNow));

@@ -42,7 +42,7 @@ struct LogConfig {
   std::int32_t partitions = 1;  // of the embedded log; fixed when its data directory is made
   std::chrono::milliseconds retention = std::chrono::hours{72};
   std::uint64_t max_bytes = std::uint64_t{20} << 30;  // embedded: the oldest mentions go first
-  std::size_t batch_mentions = 2000;  // with Kafka 5000, whose commits take longer
+  std::size_t batch_mentions = 2000;                  // with Kafka 5000, whose commits take longer
   KafkaConfig kafka;
   friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };

@@ -101,6 +101,30 @@ TEST(Counters, AreToldInTheMiddleOfABatchAndWrittenOnce) {
   EXPECT_EQ(mentions_of((*hours)[1].value), 1);
 }
 
+// What was told in the middle is taken back at the end: the row of before has to go all the same.
+TEST(Counters, VanishWhenABatchTakesBackWhatItToldInItsMiddle) {
+  ScratchStore store;
+  CounterBatch batch(*store, kPartition);
+  const Series all{Dimension::All, "all"};
+  batch.add(all, 60, mentions(2), std::nullopt);
+  write(*store, batch);
+  batch.add(all, 60, mentions(3), std::nullopt);
+  ASSERT_TRUE(batch.changes());
+  batch.add(all, 60, mentions(-5), std::nullopt);
+
+  StoreBatch changes;
+  const auto flushed = batch.flush(changes);
+
+  ASSERT_TRUE(flushed);
+  ASSERT_EQ(flushed->size(), 2U);
+  EXPECT_FALSE((*flushed)[0].bytes);
+  EXPECT_FALSE((*flushed)[1].bytes);
+  ASSERT_TRUE(store->write(changes, Durability::Buffered));
+  const auto hours = CounterReader(*store, 8).series(all, Granularity::Hour, 0, 9);
+  ASSERT_TRUE(hours);
+  EXPECT_TRUE(hours->empty());
+}
+
 TEST(Counters, SumOverPartitions) {
   ScratchStore store;
   for (const int partition : {0, 1, 5}) {

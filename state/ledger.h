@@ -90,6 +90,9 @@ struct LedgerRecord {
   std::vector<JournalEntry> journal;  // by minute, at most one a minute
 
   bool was_kept() const { return kept || once_kept; }
+  bool is_live_of(const AuthorKey& writer) const {
+    return state == State::Live && author == writer;
+  }
   bool visible() const { return state == State::Live && !hidden && !hidden_author; }
   bool queued() const { return queue == "social" || queue == "community"; }
   friend bool operator==(const LedgerRecord&, const LedgerRecord&) = default;

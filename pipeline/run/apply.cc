@@ -441,7 +441,7 @@ Result<void> Apply::author_wide(const Mention& mention, Time seen_at, const Rule
   if (!flagged) return flagged;
   for (const std::string& key : *keys) {
     const LedgerRecord* old = ledger_.find(key, expiry());
-    if (old == nullptr || old->state != LedgerRecord::State::Live) continue;
+    if (old == nullptr || !old->is_live_of(author)) continue;
     const LedgerRecord before = *old;
     LedgerRecord record = before;
     record.hidden_author = mention.op == Op::HideAuthor;

@@ -96,7 +96,8 @@ class Apply {
   Result<void> author_wide(const Mention& mention, Time seen_at, const RuleSet& rules);
   Result<void> erase_author(const AuthorKey& author, Time asked_at);
   Result<void> forget_brand_hours(const AuthorKey& author, Erasure& erasure);
-  void erase_message(const std::string& key, Time asked_at, Erasure& erasure);
+  void erase_message(const std::string& key, const AuthorKey& author, Time asked_at,
+                     Erasure& erasure);
   void leave_queues(const std::string& key, const LedgerRecord& old, Time asked_at,
                     Erasure& erasure);
   Result<bool> is_erased(const Mention& mention, const std::string& key, Time seen_at);

@@ -22,7 +22,7 @@ Result<void> Apply::erase_author(const AuthorKey& author, Time asked_at) {
   erasure.author = author;
   erasure.asked_at = std::max(erasure.asked_at, asked_at);
   for (const std::string& key : *keys) {
-    erase_message(key, asked_at, erasure);
+    erase_message(key, author, asked_at, erasure);
     authors_.remove_message(partition_, author, key);
   }
   // After the take-backs, which tell the sets that named the author.
@@ -68,13 +68,16 @@ Result<void> Apply::forget_brand_hours(const AuthorKey& author, Erasure& erasure
 }
 
 // Also a record that has expired, or a tombstone that names the message, may still be in the store.
-void Apply::erase_message(const std::string& key, Time asked_at, Erasure& erasure) {
+void Apply::erase_message(const std::string& key, const AuthorKey& author, Time asked_at,
+                          Erasure& erasure) {
   const LedgerRecord* old = ledger_.find(key, std::nullopt);
   const bool current = old != nullptr && ledger_.find(key, expiry()) != nullptr;
   Minute expires = minute_of(stream_time_ + kLedgerKept) + 1;
   if (current && old->state == LedgerRecord::State::Deleted) expires = old->expires;
   erasure.messages.push_back(key);
   erasure.stood.emplace_back(Space::Latest, latest_key(Topic::Tagged, key));
+  // The index told of an earlier record; whose message this one is, is not known, or another's.
+  if (current && old->state != LedgerRecord::State::Deleted && !old->is_live_of(author)) return;
   if (old != nullptr && old->state == LedgerRecord::State::Live) {
     if (current) {
       book(partition_, *old, -1, expiry(), counters_, authors_);
@@ -88,9 +91,7 @@ void Apply::erase_message(const std::string& key, Time asked_at, Erasure& erasur
   } else if (old != nullptr && !old->conversation.empty()) {
     leave_queues(key, *old, asked_at, erasure);
   }
-  if (current && old->state == LedgerRecord::State::Awaited) {
-    // The index told of an earlier record; whose message this one waits for is not known.
-  } else if (current) {
+  if (current) {
     ledger_.put_erased(key, expires);
   } else {
     // What is past its keeping stops nothing from coming anew, whether the store still has it or

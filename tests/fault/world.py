@@ -10,7 +10,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-from service import RULES, Service, but_queues, counters, equal, recount, wait_until
+from service import RULES, Service, over_partitions, counters, equal, recount, wait_until
 
 PARTITIONS = 6
 PER_SECOND = 400
@@ -83,14 +83,14 @@ class World:
         node, made = node or self.first, made or self.made
         self.drained(node)
         # Several workers worked, one after the other and side by side.
-        expected = but_queues(counters(recount("--input", made, rules=rules)))
+        expected = over_partitions(counters(recount("--input", made, rules=rules)))
         # A view folds several topics, each in its own time.
         end = time.monotonic() + 60
-        while but_queues(node.dump()) != expected and time.monotonic() < end:
+        while over_partitions(node.dump()) != expected and time.monotonic() < end:
             time.sleep(1)
         node.recount()
         node.stop()
-        equal("counters after all of it", but_queues(node.dump()), expected)
+        equal("counters after all of it", over_partitions(node.dump()), expected)
 
 
 def find_again(node):

@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from broker import Broker
-from service import RULES, Service, but_queues, counters, equal, scratch, wait_until
+from service import RULES, Service, over_partitions, counters, equal, scratch, wait_until
 
 PARTITIONS = 6
 
@@ -108,9 +108,9 @@ def check_workers(vigie, directory, broker, made, acts, expected):
     wait_until("the workers", lambda: service.metric("vigie_worker_lag_records") == 0 and
                service.metric("vigie_worker_looked_timestamp_seconds") > logged, 60)
     end = time.monotonic() + 60
-    while but_queues(service.dump()) != but_queues(expected) and time.monotonic() < end:
+    while over_partitions(service.dump()) != over_partitions(expected) and time.monotonic() < end:
         time.sleep(0.5)
-    equal("counters of three workers in one process", but_queues(service.dump()), but_queues(expected))
+    equal("counters of three workers in one process", over_partitions(service.dump()), over_partitions(expected))
     service.recount()
     service.stop()
 

@@ -12,7 +12,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from broker import Broker
-from service import RULES, Service, but_queues, counters, equal, scratch, wait_until
+from service import RULES, Service, over_partitions, counters, equal, scratch, wait_until
 
 PARTITIONS = 3
 PER_SECOND = 1500
@@ -72,7 +72,7 @@ def main():
         subprocess.run([vigie, "replay", "--rules", RULES, "--input", made, "--out", out], check=True,
                        capture_output=True)
         with open(os.path.join(out, "counters.ndjson"), encoding="utf-8") as lines:
-            expected = but_queues(counters(lines))
+            expected = over_partitions(counters(lines))
         with open(os.path.join(out, "alerts.ndjson"), encoding="utf-8") as lines:
             alerts = events_of(json.loads(line)["value"] for line in lines)
         assert alerts, "the stream raises nothing"
@@ -97,10 +97,10 @@ def main():
         wait_until("the end of the stream",
                    lambda: 'vigie_connector_finished{connector="file"} 1' in other.get("/metrics"), 180)
         end = time.monotonic() + 90
-        while ((but_queues(other.dump()) != expected or len(told_alerts(other)) < len(alerts))
+        while ((over_partitions(other.dump()) != expected or len(told_alerts(other)) < len(alerts))
                and time.monotonic() < end):
             time.sleep(1)
-        equal("counters", but_queues(other.dump()), expected)
+        equal("counters", over_partitions(other.dump()), expected)
         told = events_of(told_alerts(other))
         assert told == alerts, f"told {told}, expected {alerts}"
         print(f"ok   {len(alerts)} changes of alerts, each told once", flush=True)

@@ -145,6 +145,39 @@ TEST(Visibility, AMessageIsVisibleOnlyWhenBothFlagsAreClear) {
   EXPECT_EQ(world.everything(), 1);
 }
 
+constexpr hours kForgotten{36 * 24};
+
+// A message that is not known any more, of which the index of its author may still tell.
+void give_again_unmatched(ApplyWorld& world) {
+  world.give(acme_mention("1", "acme is late", kNow));
+  world.give(by(acme_mention("2", "acme", kNow + kForgotten), "8"));
+  world.give(acme_mention("1", "nothing", kNow + kForgotten));
+}
+
+TEST(Visibility, AnUnmatchedMessageIsNotHiddenWithItsAuthorForWhatWasKnownOfItOnce) {
+  ApplyWorld world;
+  give_again_unmatched(world);
+  const auto counted = world.everything();
+
+  world.give({acme_op(Op::Hide, "1", kNow + kForgotten),
+              acme_author_op(Op::HideAuthor, "7", kNow + kForgotten),
+              acme_op(Op::Unhide, "1", kNow + kForgotten)});
+
+  EXPECT_EQ(world.everything(), counted);
+}
+
+TEST(Visibility, AnUnmatchedMessageIsNotErasedWithItsAuthorForWhatWasKnownOfItOnce) {
+  ApplyWorld world;
+  give_again_unmatched(world);
+  const auto counted = world.everything();
+
+  world.give({acme_op(Op::Hide, "1", kNow + kForgotten),
+              acme_author_op(Op::EraseAuthor, "7", kNow + kForgotten),
+              acme_op(Op::Unhide, "1", kNow + kForgotten)});
+
+  EXPECT_EQ(world.everything(), counted);
+}
+
 TEST(Visibility, AHiddenMessageThatTurnsOutToMatchIsItsAuthors) {
   ApplyWorld world;
   world.give(acme_mention("1", "nothing", kNow));

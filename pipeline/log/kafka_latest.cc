@@ -21,14 +21,12 @@ Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition parti
   const auto extent = await_extent(ends_.get(), options_, place.first, partition);
   if (!extent) return std::unexpected(extent.error());
   Table& table = tables_[place];
-  // Only what there is to read is assigned, and read before anything else is: librdkafka 2.0.2
-  // stops a partition twice that is assigned anew before it has stopped, and ends the process for
-  // that.
+  // Only what there is to read is assigned, and once: a partition that is assigned anew while the
+  // client still asks where it begins may never be fetched again, or abort the process (librdkafka
+  // 2.0.2).
   if (!table.is_assigned && table.next < extent->second) {
+    if (auto assigned = assign(place); !assigned) return std::unexpected(assigned.error());
     table.is_assigned = true;
-    auto assigned = assign();
-    table.is_assigned = assigned.has_value();
-    if (!assigned) return std::unexpected(assigned.error());
   }
   if (auto read = read_to(place, extent->second); !read) return std::unexpected(read.error());
   const auto at = table.values.find(key);
@@ -49,17 +47,13 @@ Result<void> KafkaLatest::connect() {
   return {};
 }
 
-Result<void> KafkaLatest::assign() {
-  const KafkaOffsets list(rd_kafka_topic_partition_list_new(static_cast<int>(tables_.size())));
-  for (const auto& [place, table] : tables_) {
-    if (!table.is_assigned) continue;
-    rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), number(place.second))
-        ->offset = table.next == 0 ? RD_KAFKA_OFFSET_BEGINNING : table.next;
-  }
-  if (const auto error = rd_kafka_assign(records_.get(), list.get())) {
-    return std::unexpected(kafka_error("assign compacted topics", error));
-  }
-  return {};
+Result<void> KafkaLatest::assign(const Place& place) {
+  const KafkaOffsets list = kafka_offsets(place.first, {{place.second, RD_KAFKA_OFFSET_BEGINNING}});
+  rd_kafka_error_t* error = rd_kafka_incremental_assign(records_.get(), list.get());
+  if (error == nullptr) return {};
+  Error out = kafka_error(fmt::format("assign {}", place.first), rd_kafka_error_code(error));
+  rd_kafka_error_destroy(error);
+  return std::unexpected(std::move(out));
 }
 
 Result<void> KafkaLatest::read_to(const Place& place, Offset end) {

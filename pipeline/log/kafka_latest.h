@@ -31,7 +31,7 @@ class KafkaLatest {
   };
 
   Result<void> connect();
-  Result<void> assign();
+  Result<void> assign(const Place& place);
   Result<void> read_to(const Place& place, Offset end);
 
   const KafkaOptions options_;

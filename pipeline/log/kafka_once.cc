@@ -24,14 +24,12 @@ constexpr std::chrono::minutes kLookForStale{30};
 
 }  // namespace
 
-// What is dealt is taken at once, so that the group sees a steady member, and kept from being
-// fetched until its state is there.
+// What is dealt is answered at once, so that the group sees a steady member, and fetched once its
+// state is there. Until then nothing is assigned: a partition that is assigned anew while the client
+// still asks where it ends may never be fetched again, or abort the process (librdkafka 2.0.2).
 void KafkaReader::hold() {
-  std::vector<std::pair<Partition, Offset>> ends;
-  for (const Partition partition : *dealt_) ends.emplace_back(partition, RD_KAFKA_OFFSET_END);
-  const KafkaOffsets list = kafka_offsets(topic_, ends);
-  rd_kafka_assign(handle_.get(), list.get());
-  rd_kafka_pause_partitions(handle_.get(), list.get());
+  const KafkaOffsets nothing(rd_kafka_topic_partition_list_new(0));
+  rd_kafka_assign(handle_.get(), nothing.get());
 }
 
 bool KafkaReader::is_soon() const {

@@ -241,7 +241,6 @@ Result<void> KafkaReader::assign() {
   if (const auto error = rd_kafka_assign(handle_.get(), list.get())) {
     return std::unexpected(kafka_error(fmt::format("assign {}", topic_), error));
   }
-  if (read_.changelog) rd_kafka_resume_partitions(handle_.get(), list.get());
   is_settled_ = true;
   return {};
 }

@@ -307,6 +307,10 @@ Result<std::unique_ptr<KafkaRestore>> KafkaRestore::open(const KafkaOptions& opt
 Result<void> KafkaRestore::wipe(Partition partition) {
   auto begun = impl_->start_over(partition, "its commits do not fit the group's offsets");
   if (!begun) return begun;
+  // A handle assigns once: see KafkaReader::hold.
+  auto records = kafka_consumer(impl_->options, "restore", "read_committed");
+  if (!records) return std::unexpected(records.error());
+  impl_->records = std::move(*records);
   impl_->is_assigned = false;
   return impl_->place(partition);
 }

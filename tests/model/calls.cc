@@ -90,18 +90,6 @@ rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t* handle,
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-rd_kafka_resp_err_t rd_kafka_pause_partitions(rd_kafka_t* handle,
-                                              rd_kafka_topic_partition_list_t* list) {
-  consumer(handle).pause(list, true);
-  return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-rd_kafka_resp_err_t rd_kafka_resume_partitions(rd_kafka_t* handle,
-                                               rd_kafka_topic_partition_list_t* list) {
-  consumer(handle).pause(list, false);
-  return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
 rd_kafka_error_t* rd_kafka_seek_partitions(rd_kafka_t* handle,
                                            rd_kafka_topic_partition_list_t* list,
                                            int /*timeout_ms*/) {

@@ -165,8 +165,8 @@ class Consumer : public Client {
 
   void subscribe(const std::string& topic);
   rd_kafka_message_t* poll(int timeout_ms);
+  // A partition that is assigned anew before it was taken away is never fetched again.
   void assign(const rd_kafka_topic_partition_list_t* list);
-  void pause(const rd_kafka_topic_partition_list_t* list, bool paused);
   void seek(const rd_kafka_topic_partition_list_t* list);
   void close();
   const MemberName& member() const { return member_; }
@@ -203,7 +203,6 @@ class Consumer : public Client {
   rd_kafka_resp_err_t fatal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   bool fatal_told_ = false;
   std::map<Place, Fetch> fetches_;
-  std::set<Place> paused_;
 };
 
 rd_kafka_error_t* make_error(rd_kafka_resp_err_t code, bool fatal, bool retriable, bool abort);

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -7,6 +9,7 @@
 namespace vigie::model {
 namespace {
 
+constexpr Micros kNever = std::numeric_limits<Micros>::max();
 constexpr Micros kRejoin = kSecond;
 
 }  // namespace
@@ -172,7 +175,7 @@ std::int64_t Consumer::visible_end(const Place& place) const {
 }
 
 void Consumer::assign(const rd_kafka_topic_partition_list_t* list) {
-  fetches_.clear();
+  const std::map<Place, Fetch> before = std::exchange(fetches_, {});
   if (list == nullptr) return;
   for (int i = 0; i < list->cnt; ++i) {
     const rd_kafka_topic_partition_t& one = list->elems[i];
@@ -181,17 +184,8 @@ void Consumer::assign(const rd_kafka_topic_partition_list_t* list) {
     if (next == RD_KAFKA_OFFSET_BEGINNING) next = 0;
     if (next == RD_KAFKA_OFFSET_END) next = visible_end(place);
     fetches_[place].next = next;
-  }
-}
-
-void Consumer::pause(const rd_kafka_topic_partition_list_t* list, bool paused) {
-  for (int i = 0; i < list->cnt; ++i) {
-    const Place place{list->elems[i].topic, list->elems[i].partition};
-    if (paused) {
-      paused_.insert(place);
-    } else {
-      paused_.erase(place);
-    }
+    // What librdkafka 2.0.2 does at times, it always does here.
+    if (before.contains(place)) fetches_[place].silent_until = kNever;
   }
 }
 
@@ -208,7 +202,7 @@ rd_kafka_message_t* Consumer::fetch() {
   Dice& dice = world.dice;
   for (auto& at : fetches_) {
     auto& [place, fetch] = at;
-    if (paused_.contains(place) || fetch.silent_until > world.now()) continue;
+    if (fetch.silent_until > world.now()) continue;
     if (dice.chance(room().faults.silent)) {
       fetch.silent_until = world.now() + dice.wide(10 * kMilli, 4 * kSecond);
       later(fetch.silent_until - world.now(), [this] { world.stir(process); });

@@ -25,8 +25,9 @@ constexpr std::chrono::minutes kLookForStale{30};
 }  // namespace
 
 // What is dealt is answered at once, so that the group sees a steady member, and fetched once its
-// state is there. Until then nothing is assigned: a partition that is assigned anew while the client
-// still asks where it ends may never be fetched again, or abort the process (librdkafka 2.0.2).
+// state is there. Until then nothing is assigned: a partition that is assigned anew while the
+// client still asks where it ends may never be fetched again, or abort the process
+// (librdkafka 2.0.2).
 void KafkaReader::hold() {
   const KafkaOffsets nothing(rd_kafka_topic_partition_list_new(0));
   rd_kafka_assign(handle_.get(), nothing.get());

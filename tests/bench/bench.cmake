@@ -17,7 +17,7 @@ set_tests_properties(bench.queues PROPERTIES LABELS unit TIMEOUT 60)
 
 # The store at its full size, by hand.
 add_executable(bench_store EXCLUDE_FROM_ALL bench/store.cc)
-target_link_libraries(bench_store PRIVATE vigie_flags vigie::state fmt::fmt RocksDB::rocksdb)
+target_link_libraries(bench_store PRIVATE vigie_flags vigie::state fmt::fmt vigie_rocksdb)
 target_include_directories(bench_store PRIVATE ${PROJECT_SOURCE_DIR})
 target_precompile_headers(bench_store REUSE_FROM vigie_precompiled)
 

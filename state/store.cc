@@ -149,8 +149,10 @@ struct Store::Impl {
     table.format_version = 5;
     family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     family.compression = options.compress ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
-    family.bottommost_compression = options.compress ? rocksdb::kZSTD : rocksdb::kNoCompression;
+    family.bottommost_compression =
+        options.compress && !options.is_cache ? rocksdb::kZSTD : family.compression;
     family.level_compaction_dynamic_level_bytes = true;
+    if (options.is_cache) family.level0_file_num_compaction_trigger = 8;
     // The log and the texts are most of what is written: they get the larger buffers.
     const bool large = space == Space::Log || space == Space::Latest;
     family.write_buffer_size = options.write_buffer_bytes / (large ? 4 : 8);

@@ -64,6 +64,8 @@ struct StoreOptions {
   std::size_t write_buffer_bytes = std::size_t{64} << 20;  // all spaces together
   // Off: files on disk can be searched for what has to be gone.
   bool compress = true;
+  // All of it can be made again from elsewhere: more bytes on disk for less work of the processor.
+  bool is_cache = false;
   // Keys this refuses to keep vanish when the store compacts: `drop(space, key, value)`. Readers
   // must hide them by themselves, since nobody knows when that is. Called from the store's own
   // threads.

@@ -51,6 +51,7 @@ Result<std::unique_ptr<Store>> open_cache(const fs::path& data_dir, const std::s
                        .Register(registry)
                        .Add({{"store", name}});
   options.way_out = kCacheWayOut;
+  options.is_cache = true;
   const fs::path directory = data_dir / name;
   drop_set_aside(data_dir);
   std::error_code failed;

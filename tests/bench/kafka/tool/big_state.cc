@@ -102,7 +102,7 @@ int make_state(const Arguments& arguments) {
   KafkaOptions kafka = arguments.kafka();
   kafka.instance_id = arguments.text("instance", "bench");
   const auto log = must(KafkaLog::open(kafka));
-  const auto store = must(Store::open(arguments.text("data"), StoreOptions{}));
+  const auto store = must(Store::open(arguments.text("data"), {.is_cache = true}));
   ReadOptions options{.group = "worker", .shared = true};
   options.changelog = worker_changelog();
   const auto reader = must(log->read(Topic::Mentions, options, *store));

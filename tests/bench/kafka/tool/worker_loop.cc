@@ -64,7 +64,7 @@ int run_worker(const Arguments& arguments) {
   const auto log = must(KafkaLog::open(kafka));
   WithoutTransactions without(*log);
   const auto rules = must(RulesSource::open(arguments.text("rules")));
-  const auto store = must(Store::open(arguments.text("data"), StoreOptions{}));
+  const auto store = must(Store::open(arguments.text("data"), {.is_cache = true}));
   const AuthorKeys keys(std::array<std::uint8_t, 32>{});
   prometheus::Registry registry;
   WorkerOptions options;

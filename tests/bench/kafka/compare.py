@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Vigie over Kafka beside its rivals, in one run: the same broker, mentions, rules and machine.
 
-  tests/bench/kafka/compare.py [--quick] [--rounds 3] [--mentions 200000] [--only PART,...]
+  tests/bench/kafka/compare.py [--quick] [--rounds 3] [--mentions 500000] [--only PART,...]
                                [--systems NAME,...] [--results FILE] [--dir DIRECTORY]
   tests/bench/kafka/compare.py --table FILE
 
@@ -183,14 +183,14 @@ def main():
     parser.add_argument("--dir", help="where the broker and all state lie")
     parser.add_argument("--quick", action="store_true", help="small, in less than five minutes")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--mentions", type=int, default=200_000)
+    parser.add_argument("--mentions", type=int, default=500_000)
     parser.add_argument("--rules", type=int, default=200)
     parser.add_argument("--batch", type=int, default=5000, help="the most mentions a worker commits at once")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the large state; five counters each")
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=20, help="of measured latency")
     parser.add_argument("--threads", type=int, default=2, help="workers of Vigie, stream threads of Streams")
-    parser.add_argument("--heap", default="-Xms512m -Xmx512m -XX:+UseParallelGC", help="its Java options")
+    parser.add_argument("--heap", default="-Xms1g -Xmx1g -XX:+UseParallelGC", help="its Java options")
     parser.add_argument("--only", default="drain,latency,recovery")
     parser.add_argument("--systems", default=",".join(MEASURED))
     parser.add_argument("--results")

@@ -10,7 +10,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-from service import RULES, Service, over_partitions, counters, equal, recount, wait_until
+from service import RULES, Service, counters, equal, over_partitions, recount, wait_until
 
 PARTITIONS = 6
 PER_SECOND = 400

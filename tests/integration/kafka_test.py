@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from broker import Broker
-from service import RULES, Service, over_partitions, counters, equal, scratch, wait_until
+from service import RULES, Service, counters, equal, over_partitions, scratch, wait_until
 
 PARTITIONS = 6
 

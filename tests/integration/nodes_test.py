@@ -12,7 +12,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from broker import Broker
-from service import RULES, Service, over_partitions, counters, equal, scratch, wait_until
+from service import RULES, Service, counters, equal, over_partitions, scratch, wait_until
 
 PARTITIONS = 3
 PER_SECOND = 1500

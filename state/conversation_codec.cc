@@ -53,7 +53,9 @@ bool read_flag(ByteReader& in) {
 }
 
 std::int64_t read_seconds(ByteReader& in) {
-  return static_cast<std::int64_t>(in.varint());
+  const std::uint64_t seconds = in.varint();
+  if (seconds > static_cast<std::uint64_t>(kMaxSlaSeconds)) in.refuse();
+  return in.ok() ? static_cast<std::int64_t>(seconds) : 0;
 }
 
 void put_message(std::string& out, const ItemMessage& message) {
@@ -213,7 +215,12 @@ void read_second_version(ByteReader& in, Conversation& out) {
 }  // namespace
 
 Time read_time(ByteReader& in) {
-  return Time(std::chrono::microseconds(in.signed_varint()));
+  // 18,000 years either side of 1970: wider than the years of four digits that messages bear, and
+  // far enough from the ends of the type to count months from.
+  constexpr std::int64_t kFarthest = std::int64_t{1} << 59;
+  const std::int64_t microseconds = in.signed_varint();
+  if (microseconds < -kFarthest || microseconds > kFarthest) in.refuse();
+  return Time(std::chrono::microseconds(in.ok() ? microseconds : 0));
 }
 
 void put_time(std::string& out, Time time) {

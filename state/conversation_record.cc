@@ -15,7 +15,6 @@ namespace {
 
 using Type = ConversationRecord::Type;
 
-constexpr std::int64_t kMaxSlaSeconds = std::int64_t{366} * 86400;
 constexpr std::array<std::string_view, 11> kTypes = {
     "message", "withdraw", "claim",  "release", "reply_noted", "note",
     "handoff", "resolve",  "reopen", "timer",   "snapshot"};

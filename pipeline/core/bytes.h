@@ -45,6 +45,9 @@ class ByteReader {
   bool at_end() const { return at_ == bytes_.size(); }
   std::string_view rest() const { return bytes_.substr(at_); }
 
+  // For what is well formed and cannot be; as after a read beyond the end.
+  void refuse() { broken<char>(); }
+
   template <class T>
   T fixed() {
     if (bytes_.size() - at_ < sizeof(T)) return broken<T>();

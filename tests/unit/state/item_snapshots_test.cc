@@ -1,4 +1,7 @@
+#include <limits>
+
 #include "pipeline/core/bytes.h"
+#include "state/conversation.h"
 #include "tests/unit/state/queues_fixture.h"
 
 namespace vigie {
@@ -170,6 +173,31 @@ TEST(ItemSnapshots, DamagedItemIsSaidAtTheStart) {
     ASSERT_FALSE(opened) << cut;
     EXPECT_EQ(opened.error().code, Code::Corrupt);
   }
+}
+
+// A stored form of version 1: a reply that nobody owes anything.
+std::string first_version(std::int64_t updated_at, std::uint64_t sla_seconds) {
+  std::string stored(1, '\1');
+  put_signed(stored, updated_at);
+  stored.append(3, '\0');  // none omitted, none of them inbound, no item
+  put_varint(stored, 1);
+  put_text(stored, "x/1");
+  put_signed(stored, 0);
+  stored.append(4, '\0');  // outbound, no queue, no route, no priority
+  put_varint(stored, sla_seconds);
+  put_text(stored, "ana");
+  return stored;
+}
+
+TEST(ItemSnapshots, TimesAndLengthsThatCannotBeAreDamage) {
+  constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kYear9999 = 253'402'300'800'000'000;
+  Conversation item;
+  EXPECT_TRUE(decode("x/1", first_version(kYear9999, 0), item));
+  EXPECT_TRUE(decode("x/1", first_version(-kYear9999, kMaxSlaSeconds), item));
+  EXPECT_FALSE(decode("x/1", first_version(kEnd, 0), item));
+  EXPECT_FALSE(decode("x/1", first_version(-kEnd, 0), item));
+  EXPECT_FALSE(decode("x/1", first_version(0, kMaxSlaSeconds + 1), item));
 }
 
 // The stored form that the last snapshot of the world tells.

@@ -141,12 +141,15 @@ def check_work(results):
         if one.get("copied", one.get("mentions")) != one.get("mentions"):
             wrong.append(f"{one['system']} copied {one['copied']} of {one['mentions']}")
     for runs in told.values():
+        first = {}
         for name, wrote in runs:
-            if wrote != runs[0][1]:
-                wrong.append(f"{name} wrote {wrote}, {runs[0][0]} {runs[0][1]}")
+            for topic, sums in wrote.items():
+                other, same = first.setdefault(topic, (name, sums))
+                if sums != same:
+                    wrong.append(f"{topic}: {name} wrote {sums}, {other} {same}")
     if told and not wrong:
         print("\nall wrote the same: " + "; ".join(
-            f"{topic} {records}" for topic, (records, _, _) in runs[0][1].items()))
+            f"{topic} {sums[0]}" for topic, (_, sums) in first.items()))
     return wrong
 
 

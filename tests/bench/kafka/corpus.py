@@ -2,12 +2,14 @@
 
 A mention is one of `vigie generate` (networks, authors, conversations, languages, repeats), with more
 text behind its own, so that it is about 1 kB. That text is of made-up words, said as often as words of
-a language are, and the rules ask for these words only: what a hashtag, a URL or a word of another
-language is, and which query forms there are, then makes no difference between the systems.
+a language are, and the rules ask for these words only: what a word of another language is, and which
+query forms there are, then makes no difference between the systems. Hashtags and links are fields of
+their own, as several networks send them.
 """
 import json
 import os
 import random
+import re
 import subprocess
 import time
 
@@ -15,6 +17,8 @@ BRAND = "zorvex"
 WORDS = 6000
 TAILS = 20000
 BYTES = 1000
+HASHTAG = re.compile(r"#(\w+)")
+LINK = re.compile(r"https://[\w./-]*[\w/]")
 PER_SECOND = 100
 
 
@@ -93,6 +97,8 @@ def make_corpus(vigie, directory, mentions, rules):
             # By its id, so that what is said again is the same.
             tail = tails[number_of(mention["id"])]
             text = mention.get("text") or ""
+            mention["hashtags"] = sorted(set(tag.lower() for tag in HASHTAG.findall(text)))
+            mention["links"] = sorted(set(LINK.findall(text)))
             mention["text"] = text + ". " + tail[:max(0, BYTES - len(line))]
             out.write(json.dumps(mention, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
             count += 1

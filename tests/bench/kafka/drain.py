@@ -87,8 +87,9 @@ def drain(world, name, number, mentions):
            "commits": sum(1 for sample in samples if sample[1] > begin[1]),
            "whole_cpu": end[2] / mentions * 1e6}
     if system.form:
-        out["wrote"] = json.loads(world.run("tally", prefix=prefix, counters=prefix + system.counters,
-                                            form=system.form))
+        out["wrote"] = json.loads(world.run("tally", prefix=prefix, form=system.form,
+                                            counters=",".join(prefix + topic
+                                                              for topic in system.counters)))
     else:
         out["copied"] = json.loads(world.run("tally", prefix=prefix))["tagged"][0]
     if name == "worker":

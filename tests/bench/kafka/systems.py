@@ -50,7 +50,7 @@ class System:
 
     group = "worker"
     form = "vigie"  # whose changelog it writes; none: no state
-    counters = "counters.long"
+    counters = ("counters", "counters.long")
     times = 1  # how often it gets the mentions, so that its run lasts long enough to be measured
 
     def __init__(self, world, prefix):
@@ -163,8 +163,9 @@ class BareUnbounded(Bare):
 class Streams(System):
     group = "streams"
     form = "streams"
-    counters = "streams-counts-changelog"
+    counters = ("streams-counts-changelog",)
     guarantee = "exactly_once_v2"
+    counts = "all"
 
     def start(self):
         jars = os.path.join(self.world.streams, "jars", "*")
@@ -172,13 +173,21 @@ class Streams(System):
                     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp",
                     os.path.join(self.world.streams, "classes") + ":" + jars, "vigie.bench.Bench",
                     self.world.broker.bootstrap, self.prefix, self.world.path("rules.json"),
-                    os.path.join(self.place, "state"), str(self.world.threads), self.guarantee])
+                    os.path.join(self.place, "state"), str(self.world.threads), self.guarantee,
+                    self.counts])
 
 
 class StreamsAtLeastOnce(Streams):
     guarantee = "at_least_once"
 
 
+class StreamsThemes(Streams):
+    """Counts themes alone."""
+    form = "streams-themes"
+    counts = "themes"
+
+
 DRAINED = {"vigie": Vigie, "vigie-1": OneWorker, "vigie-2x1": TwoProcesses, "streams": Streams,
+           "streams-themes": StreamsThemes,
            "streams-alo": StreamsAtLeastOnce, "bare": Bare, "bare-200ms": BareUnbounded,
            "worker": Worker, "worker-alo": AtLeastOnce, "service": Service}

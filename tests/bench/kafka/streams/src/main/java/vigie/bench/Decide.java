@@ -8,34 +8,42 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.state.KeyValueStore;
+import vigie.bench.Counters.Dimension;
 
 /** Reads a mention, decides, counts, and hands on what goes out. */
 final class Decide implements Processor<String, byte[], String, byte[]> {
-  private static final int MEASURES = 6; // mentions likes replies shares views clicks
   private static final long KEPT_SECONDS = 35L * 86400;
   private static final JsonFactory JSON = new JsonFactory();
+  private static final byte[] NOTHING = {};
+  private static final byte[] ALL = Counters.bytes("all");
 
   private final Matcher matcher;
+  private final boolean themesOnly;
+  private final byte[] brand;
+  private final long[] measures = new long[Counters.MEASURES];
+  private final long[] later = new long[Counters.MEASURES];
   private ProcessorContext<String, byte[]> context;
   private KeyValueStore<String, byte[]> seen;
-  private KeyValueStore<String, byte[]> counts;
-  private String partition;
+  private Counters counters;
 
-  Decide(Matcher.Rules rules) {
+  Decide(Matcher.Rules rules, boolean themesOnly) {
     matcher = new Matcher(rules);
+    brand = Counters.bytes("bench");
+    this.themesOnly = themesOnly;
   }
 
   @Override
   public void init(ProcessorContext<String, byte[]> context) {
     this.context = context;
     seen = context.getStateStore("seen");
-    counts = context.getStateStore("counts");
-    partition = context.taskId().partition() + " ";
+    counters = new Counters(context.getStateStore("counts"));
   }
 
   @Override
@@ -47,30 +55,93 @@ final class Decide implements Processor<String, byte[], String, byte[]> {
     }
     seen.put(key, ByteBuffer.allocate(8).putLong(mention.text.hashCode()).array());
     Matcher.Verdict verdict = matcher.match(mention.text);
-    if (!verdict.brand() && verdict.themes().isEmpty()) {
+    boolean kept = verdict.brand() || !verdict.themes().isEmpty();
+    String queue = verdict.brand() ? "social" : "community";
+    if (mention.counts) {
+      count(mention, verdict, kept, queue);
+    }
+    if (!kept) {
       return;
     }
-    if (mention.counts) {
-      count(verdict.themes(), mention);
-    }
-    String queue = verdict.brand() ? "social" : "community";
     byte[] tagged = tagged(record.value(), verdict, queue);
     context.forward(record.withKey(key).withValue(tagged), "tagged");
     context.forward(
         record.withKey(mention.conversation()).withValue(tagged), "queue." + queue);
   }
 
-  private void count(List<String> themes, Mention mention) {
-    for (String theme : themes) {
-      String key = partition + theme + ' ' + mention.hour;
-      byte[] old = counts.get(key);
-      ByteBuffer next = ByteBuffer.allocate(MEASURES * Long.BYTES);
-      ByteBuffer before = old == null ? ByteBuffer.allocate(MEASURES * Long.BYTES) : ByteBuffer.wrap(old);
-      next.putLong(before.getLong() + 1);
-      for (long more : mention.engagement) {
-        next.putLong(before.getLong() + more);
+  private void count(Mention mention, Matcher.Verdict verdict, boolean kept, String queue) {
+    Arrays.fill(measures, 0);
+    measures[Counters.MENTIONS] = 1;
+    if (!kept) {
+      if (!themesOnly) {
+        counters.add(Dimension.ALL, ALL, NOTHING, mention.minute, measures);
+        counters.add(
+            Dimension.NETWORK, Counters.bytes(mention.network), NOTHING, mention.minute, measures);
       }
-      counts.put(key, next.array());
+      return;
+    }
+    // The message counts when it was written, its engagement when it was seen; most are one minute.
+    boolean together = mention.minute == mention.seenMinute;
+    long[] engagement = together ? measures : later;
+    Arrays.fill(later, 0);
+    boolean any = false;
+    for (int i = 0; i < Mention.ENGAGEMENT; ++i) {
+      engagement[Counters.LIKES + i] = mention.engagement[i];
+      any |= mention.engagement[i] != 0;
+    }
+    boolean twice = any && !together;
+    if (themesOnly) {
+      for (String theme : verdict.themes()) {
+        add(Dimension.THEME, Counters.bytes(theme), NOTHING, mention, twice);
+      }
+      return;
+    }
+    byte[] network = Counters.bytes(mention.network);
+    byte[] kind = Counters.bytes(mention.kind);
+    byte[] author = Counters.bytes(mention.network + '/' + mention.author);
+    add(Dimension.ALL, ALL, NOTHING, mention, twice);
+    add(Dimension.NETWORK, network, NOTHING, mention, twice);
+    add(Dimension.KIND, kind, NOTHING, mention, twice);
+    add(Dimension.QUEUE, Counters.bytes(queue), NOTHING, mention, twice);
+    add(Dimension.AUTHOR, author, NOTHING, mention, twice);
+    if (verdict.brand()) {
+      add(Dimension.BRAND, brand, NOTHING, mention, twice);
+    }
+    if (!mention.country.isEmpty()) {
+      add(Dimension.COUNTRY, Counters.bytes(mention.country), NOTHING, mention, twice);
+    }
+    if (!mention.city.isEmpty()) {
+      byte[] city = Counters.bytes(mention.country + '/' + mention.city);
+      add(Dimension.CITY, city, NOTHING, mention, twice);
+    }
+    for (byte[] tag : mention.hashtags) {
+      add(Dimension.HASHTAG, tag, NOTHING, mention, twice);
+    }
+    for (String name : verdict.themes()) {
+      byte[] theme = Counters.bytes(name);
+      add(Dimension.THEME, theme, NOTHING, mention, twice);
+      add(Dimension.THEME_NETWORK, theme, network, mention, twice);
+      add(Dimension.THEME_KIND, theme, kind, mention, twice);
+      add(Dimension.THEME_AUTHOR, theme, author, mention, twice);
+      for (byte[] tag : mention.hashtags) {
+        add(Dimension.THEME_HASHTAG, theme, tag, mention, twice);
+      }
+      for (byte[] link : mention.links) {
+        add(Dimension.THEME_LINK, theme, link, mention, twice);
+      }
+    }
+    if (verdict.brand()) {
+      Arrays.fill(measures, 0);
+      measures[Counters.MENTIONS] = 1;
+      counters.add(Dimension.AUTHOR_BRAND, author, brand, mention.minute, measures);
+    }
+  }
+
+  private void add(
+      Dimension dimension, byte[] id, byte[] other, Mention mention, boolean twice) {
+    counters.add(dimension, id, other, mention.minute, measures);
+    if (twice) {
+      counters.add(dimension, id, other, mention.seenMinute, later);
     }
   }
 
@@ -91,14 +162,23 @@ final class Decide implements Processor<String, byte[], String, byte[]> {
 
   /** The fields of a mention that the work needs; the parser has been over all of it. */
   private static final class Mention {
+    static final int ENGAGEMENT = 5; // likes replies shares views clicks
+
     String network = "";
     String id = "";
+    String kind = "post";
     String text = "";
+    String author = "";
+    String country = "";
+    String city = "";
     String conversationId;
     String inReplyTo;
-    long hour;
+    final List<byte[]> hashtags = new ArrayList<>(4);
+    final List<byte[]> links = new ArrayList<>(4);
+    long minute;
+    long seenMinute;
     boolean counts;
-    final long[] engagement = new long[MEASURES - 1];
+    final long[] engagement = new long[ENGAGEMENT];
 
     static Mention read(byte[] bytes) {
       Mention out = new Mention();
@@ -112,7 +192,12 @@ final class Decide implements Processor<String, byte[], String, byte[]> {
           switch (name) {
             case "network" -> out.network = parser.getText();
             case "id" -> out.id = parser.getText();
+            case "kind" -> out.kind = parser.getText();
             case "text" -> out.text = value == JsonToken.VALUE_NULL ? "" : parser.getText();
+            case "author" -> out.readAuthor(parser);
+            case "place" -> out.readPlace(parser);
+            case "hashtags" -> readTexts(parser, out.hashtags);
+            case "links" -> readTexts(parser, out.links);
             case "conversation_id" -> out.conversationId = parser.getValueAsString();
             case "in_reply_to" -> out.inReplyTo = parser.getValueAsString();
             case "created_at" -> created = OffsetDateTime.parse(parser.getText()).toEpochSecond();
@@ -125,9 +210,40 @@ final class Decide implements Processor<String, byte[], String, byte[]> {
         throw new UncheckedIOException(error);
       }
       // What is dated ahead counts at its receipt, what is older than the counters are not at all.
-      out.hour = (created > seen + 120 ? seen : created) / 3600;
+      out.minute = Math.floorDiv(created > seen + 120 ? seen : created, 60);
+      out.seenMinute = Math.floorDiv(seen, 60);
       out.counts = created >= seen - KEPT_SECONDS;
       return out;
+    }
+
+    private void readAuthor(JsonParser parser) throws IOException {
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        String name = parser.currentName();
+        parser.nextToken();
+        if (name.equals("id")) {
+          author = parser.getText();
+        } else {
+          parser.skipChildren();
+        }
+      }
+    }
+
+    private void readPlace(JsonParser parser) throws IOException {
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        String name = parser.currentName();
+        parser.nextToken();
+        switch (name) {
+          case "country" -> country = parser.getText();
+          case "city" -> city = parser.getText();
+          default -> parser.skipChildren();
+        }
+      }
+    }
+
+    private static void readTexts(JsonParser parser, List<byte[]> out) throws IOException {
+      while (parser.nextToken() != JsonToken.END_ARRAY) {
+        out.add(Counters.bytes(parser.getText()));
+      }
     }
 
     private void readEngagement(JsonParser parser) throws IOException {

@@ -429,17 +429,10 @@ class Reader {
 
   const YamlNode* read_length(const YamlNode& item, const char* key,
                               std::optional<std::chrono::seconds>& out) {
-    // The records of conversations carry no more.
-    constexpr std::chrono::days kMost{366};
     const YamlNode* length = scalar(item, key, "routes", false);
-    if (length == nullptr) return nullptr;
-    out = parse_duration(length->text);
-    if (!out) {
+    if (length != nullptr && !(out = parse_duration(length->text))) {
       diagnostics_.error(length->mark,
                          fmt::format("routes: {}: expected a duration such as 15m, 8h or 2d", key));
-    } else if (*out > kMost) {
-      diagnostics_.error(length->mark,
-                         fmt::format("routes: {}: {} is more than 366d", key, length->text));
     }
     return length;
   }

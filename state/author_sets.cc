@@ -2,6 +2,7 @@
 //   key    = 0x01 's' partition:u16 dimension:u8 id:text hour:u32   ; hour with its sign bit turned
 //   exact  = 0x02 0x00 count:varint (author:u64 messages:varint)*
 //   sketch = 0x02 0x01 count:varint author:u64* hyperloglog         ; the authors it names
+//   change = (author:u64 messages:varint)*                          ; merged into an exact set
 // Of before there were sketches, read and no longer written:
 //   exact  = 0x01 0x00 count:varint (author:u64 messages:varint)*
 //   named  = 0x01 0x01 count:varint (author:u64 messages:varint)*   ; a sketch of those it names
@@ -21,6 +22,9 @@ constexpr char kKeyVersion = '\x01';
 constexpr char kValueVersion = '\x02';
 constexpr char kVersionWithoutSketches = '\x01';
 constexpr char kSets = 's';
+// A store that is brought up to date from the middle of a log may for a while know authors who came
+// later beside some who have gone.
+constexpr std::uint64_t kMostStored = 2 * AuthorSet::kExact;
 
 std::string series_prefix(Partition partition, const Series& series) {
   std::string key = author_sets_of(partition);
@@ -39,38 +43,80 @@ Error damaged() {
 
 }  // namespace
 
+std::vector<AuthorSet::Member>::iterator AuthorSet::place(std::uint64_t author) {
+  return std::ranges::lower_bound(members_, author, {}, &Member::author);
+}
+
 bool AuthorSet::count(std::uint64_t author, std::int64_t delta) {
   if (sketch_) return delta > 0 && sketch_->add(author);
-  const auto [found, added] = messages_.try_emplace(author, 0);
-  found->second += delta;
-  if (found->second <= 0) {
-    messages_.erase(found);
-    return !added;
+  auto at = place(author);
+  const bool is_known = at != members_.end() && at->author == author;
+  if (!is_known) {
+    if (delta <= 0) return false;
+    members_.insert(at, {author, delta});
+  } else if (at->messages + delta <= 0) {
+    members_.erase(at);
+  } else {
+    at->messages += delta;
   }
-  if (messages_.size() > kExact) {
+  if (members_.size() > kExact) {
     sketch_ = std::make_unique<HyperLogLog>();
-    for (const auto& [one, messages] : messages_) sketch_->add(one);
-    messages_.erase(std::next(messages_.begin(), kNamed), messages_.end());
+    for (const Member& member : members_) sketch_->add(member.author);
+    members_.resize(kNamed);
+    members_.shrink_to_fit();
   }
   return true;
 }
 
+bool AuthorSet::forget(std::uint64_t author) {
+  const auto at = place(author);
+  if (at == members_.end() || at->author != author) return false;
+  members_.erase(at);
+  return true;
+}
+
+std::int64_t AuthorSet::messages_of(std::uint64_t author) const {
+  const auto at = std::ranges::lower_bound(members_, author, {}, &Member::author);
+  return at != members_.end() && at->author == author ? at->messages : 0;
+}
+
+std::vector<std::uint64_t> AuthorSet::known() const {
+  std::vector<std::uint64_t> out;
+  out.reserve(members_.size());
+  for (const Member& member : members_) out.push_back(member.author);
+  return out;
+}
+
+void AuthorSet::put(std::uint64_t author, std::int64_t messages) {
+  if (sketch_) return;
+  const auto at = place(author);
+  const bool is_known = at != members_.end() && at->author == author;
+  if (messages <= 0) {
+    if (is_known) members_.erase(at);
+  } else if (is_known) {
+    at->messages = messages;
+  } else {
+    members_.insert(at, {author, messages});
+  }
+}
+
 AuthorCount AuthorSet::size() const {
   if (sketch_) return {sketch_->estimate(), true};
-  return {static_cast<std::int64_t>(messages_.size()), false};
+  return {static_cast<std::int64_t>(members_.size()), false};
 }
 
 std::vector<std::uint64_t> AuthorSet::named() const {
-  std::vector<std::uint64_t> out;
-  for (const auto& [author, messages] : messages_) {
-    if (out.size() == kNamed) break;
-    out.push_back(author);
-  }
+  std::vector<std::uint64_t> out = known();
+  if (out.size() > kNamed) out.resize(kNamed);
   return out;
 }
 
 bool AuthorSet::agrees_with(const std::map<std::uint64_t, std::int64_t>& messages) const {
-  if (!sketch_) return messages == messages_;
+  if (!sketch_) {
+    return std::ranges::equal(messages, members_, [](const auto& one, const Member& other) {
+      return one.first == other.author && one.second == other.messages;
+    });
+  }
   HyperLogLog with = *sketch_;
   bool is_covered = true;
   for (const auto& [author, count] : messages) is_covered = !with.add(author) && is_covered;
@@ -79,10 +125,10 @@ bool AuthorSet::agrees_with(const std::map<std::uint64_t, std::int64_t>& message
 
 std::string AuthorSet::encode() const {
   std::string out{kValueVersion, static_cast<char>(sketch_ ? 1 : 0)};
-  put_varint(out, messages_.size());
-  for (const auto& [author, messages] : messages_) {
-    put_fixed(out, author);
-    if (!sketch_) put_varint(out, static_cast<std::uint64_t>(messages));
+  put_varint(out, members_.size());
+  for (const Member& member : members_) {
+    put_fixed(out, member.author);
+    if (!sketch_) put_varint(out, static_cast<std::uint64_t>(member.messages));
   }
   if (sketch_) sketch_->encode(out);
   return out;
@@ -96,16 +142,18 @@ std::optional<AuthorSet> AuthorSet::decode(std::string_view bytes) {
   const auto form = in.fixed<std::uint8_t>();
   if (form > 1) return std::nullopt;
   const std::uint64_t count = in.varint();
-  if (count > kExact) return std::nullopt;
+  if (count > kMostStored) return std::nullopt;
+  set.members_.reserve(count);
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     const auto author = in.fixed<std::uint64_t>();
     const bool has_messages = form == 0 || version == kVersionWithoutSketches;
     const std::uint64_t messages = has_messages ? in.varint() : 1;
-    set.messages_[author] = static_cast<std::int64_t>(messages);
+    if (!set.members_.empty() && set.members_.back().author >= author) return std::nullopt;
+    set.members_.push_back({author, static_cast<std::int64_t>(messages)});
   }
   if (form == 1 && version == kVersionWithoutSketches) {
     set.sketch_ = std::make_unique<HyperLogLog>();
-    for (const auto& [author, messages] : set.messages_) set.sketch_->add(author);
+    for (const Member& member : set.members_) set.sketch_->add(member.author);
   } else if (form == 1) {
     auto sketch = HyperLogLog::decode(in);
     if (!sketch) return std::nullopt;
@@ -118,11 +166,8 @@ std::optional<AuthorSet> AuthorSet::decode(std::string_view bytes) {
 void AuthorUnion::add(const AuthorSet& set) {
   if (!sketch_ && !set.sketch_) {
     std::vector<std::uint64_t> both;
-    both.reserve(authors_.size() + set.messages_.size());
-    std::vector<std::uint64_t> added;
-    added.reserve(set.messages_.size());
-    for (const auto& [author, messages] : set.messages_) added.push_back(author);
-    std::ranges::set_union(authors_, added, std::back_inserter(both));
+    both.reserve(authors_.size() + set.members_.size());
+    std::ranges::set_union(authors_, set.known(), std::back_inserter(both));
     authors_ = std::move(both);
     if (authors_.size() <= AuthorSet::kExact) return;
   }
@@ -133,7 +178,7 @@ void AuthorUnion::add(const AuthorSet& set) {
   if (set.sketch_) {
     sketch_->merge(*set.sketch_);
   } else {
-    for (const auto& [author, messages] : set.messages_) sketch_->add(author);
+    for (const AuthorSet::Member& member : set.members_) sketch_->add(member.author);
   }
 }
 
@@ -165,6 +210,78 @@ std::optional<AuthorSetKey> parse_author_set_key(std::string_view key) {
   out.hour = static_cast<Hour>(in.fixed<std::uint32_t>() ^ 0x80000000U);
   if (!in.ok() || !in.at_end() || !counts_authors(out.series.dimension)) return std::nullopt;
   return out;
+}
+
+AuthorSetRecord whole_set_record(std::string_view set_key, const AuthorSet& set) {
+  AuthorSetRecord record{kAuthorSetRecord + std::string(set_key), std::nullopt};
+  if (set.is_sketch()) record.value = set.encode();
+  return record;
+}
+
+AuthorSetRecord author_record(std::string_view set_key, std::uint64_t author,
+                              std::int64_t messages) {
+  AuthorSetRecord record{kAuthorRecord + std::string(set_key), std::nullopt};
+  put_fixed(record.key, author);
+  if (messages > 0) put_varint(record.value.emplace(), static_cast<std::uint64_t>(messages));
+  return record;
+}
+
+std::vector<AuthorSetRecord> records_of(std::string_view set_key, const AuthorSet& set) {
+  if (set.is_sketch()) return {whole_set_record(set_key, set)};
+  std::vector<AuthorSetRecord> records;
+  for (const std::uint64_t author : set.known()) {
+    records.push_back(author_record(set_key, author, set.messages_of(author)));
+  }
+  return records;
+}
+
+Result<void> fold_author_set(std::string_view key, std::optional<std::string_view> value,
+                             StoreBatch& batch) {
+  if (key.starts_with(kAuthorSetRecord)) {
+    if (!value) {
+      batch.erase(Space::Authors, key.substr(1));
+      return {};
+    }
+    const auto set = AuthorSet::decode(*value);
+    if (!set || !set->is_sketch()) {
+      return fail(Code::Corrupt,
+                  "authors: the record of a whole set is damaged, or an earlier version wrote it; "
+                  "begin with another topic_prefix");
+    }
+    batch.put(Space::Authors, key.substr(1), *value);
+    return {};
+  }
+  constexpr std::size_t kAuthorBytes = sizeof(std::uint64_t);
+  if (!key.starts_with(kAuthorRecord) || key.size() <= kAuthorBytes) {
+    return fail(Code::Corrupt, "authors: a record of a set is damaged");
+  }
+  const std::string_view set_key = key.substr(1, key.size() - 1 - kAuthorBytes);
+  const std::string_view messages = value.value_or(std::string_view("\0", 1));
+  ByteReader in(messages);
+  in.varint();
+  if (!in.ok() || !in.at_end() || !parse_author_set_key(set_key)) {
+    return fail(Code::Corrupt, "authors: a record of a set is damaged");
+  }
+  const std::string change = std::string(key.substr(key.size() - kAuthorBytes)).append(messages);
+  batch.merge(Space::Authors, set_key, change);
+  return {};
+}
+
+std::optional<std::string> with_author_changes(std::optional<std::string_view> stored,
+                                               std::span<const std::string_view> changes) {
+  auto set = stored ? AuthorSet::decode(*stored) : AuthorSet();
+  if (!set) return std::nullopt;
+  if (set->is_sketch()) return std::string(*stored);
+  for (const std::string_view change : changes) {
+    ByteReader in(change);
+    while (in.ok() && !in.at_end()) {
+      const auto author = in.fixed<std::uint64_t>();
+      const std::uint64_t messages = in.varint();
+      if (!in.ok()) return std::nullopt;
+      set->put(author, static_cast<std::int64_t>(messages));
+    }
+  }
+  return set->encode();
 }
 
 AuthorSetReader::AuthorSetReader(const Store& store, std::int32_t partitions)
@@ -224,7 +341,8 @@ Result<void> AuthorSetReader::dump(
       if (set) together.add(*set);
     }
     const auto& [dimension_name, id, hour, dimension] = line;
-    visit({dimension, id}, hour, together.size());
+    const AuthorCount count = together.size();
+    if (count.authors > 0) visit({dimension, id}, hour, count);
   }
   if (!is_whole) return std::unexpected(damaged());
   return {};

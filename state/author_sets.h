@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,14 +42,21 @@ class AuthorSet {
   bool count(std::uint64_t author, std::int64_t delta);
 
   // Names the author no more, also not in a sketch, whose number stays. True when it did.
-  bool forget(std::uint64_t author) { return messages_.erase(author) > 0; }
+  bool forget(std::uint64_t author);
 
-  bool empty() const { return messages_.empty() && !sketch_; }
+  bool empty() const { return members_.empty() && !sketch_; }
   bool is_sketch() const { return sketch_ != nullptr; }
   AuthorCount size() const;
   // The authors, ascending, at most kNamed: always the same ones of a sketch, but for those that
   // are erased.
   std::vector<std::uint64_t> named() const;
+
+  // How many messages of an author it counts; of a sketch, 1 for those it names.
+  std::int64_t messages_of(std::uint64_t author) const;
+  // All authors of a set that is exact, ascending; of a sketch those it knows by name.
+  std::vector<std::uint64_t> known() const;
+  // Says what an exact set counts of an author, 0 for nothing. A sketch stays as it is.
+  void put(std::uint64_t author, std::int64_t messages);
 
   // Whether these are just the authors and messages it counts; of a sketch, whether it counted all
   // of these authors, for it takes nobody back.
@@ -60,8 +68,14 @@ class AuthorSet {
  private:
   friend class AuthorUnion;
 
-  std::map<std::uint64_t, std::int64_t> messages_;  // by author; of a sketch those that it names
-  std::unique_ptr<HyperLogLog> sketch_;             // null as long as the set is exact
+  struct Member {
+    std::uint64_t author = 0;
+    std::int64_t messages = 0;
+  };
+  std::vector<Member>::iterator place(std::uint64_t author);
+
+  std::vector<Member> members_;          // by author; of a sketch those that it names
+  std::unique_ptr<HyperLogLog> sketch_;  // null as long as the set is exact
 };
 
 // The authors of several sets together: exact while all of them are and the union has at most
@@ -85,9 +99,39 @@ struct AuthorSetKey {
 };
 // Nothing when the key is of another form.
 std::optional<AuthorSetKey> parse_author_set_key(std::string_view key);
-// What the key of a `counters` record begins with that tells views of a set; the set's own follows.
-// No counter's begins so.
+// How records of `counters` tell of sets, so that each may come again, and also what a compacted
+// topic keeps of them tells the same:
+//   0x02 key          stored form   a whole set, which is a sketch; without a value, nothing of
+//   before 0x03 key author   messages      how many messages of an author are in an exact set; says
+//   nothing
+//                                   of a sketch. Without a value there are none, and the author is
+//                                   named no more
+// The author is a u64, `messages` a varint. Exact sets are told author by author, since a whole one
+// would be written anew with each message. No counter's key begins so.
 constexpr char kAuthorSetRecord = '\x02';
+constexpr char kAuthorRecord = '\x03';
+constexpr bool tells_author_set(std::string_view record_key) {
+  return record_key.starts_with(kAuthorSetRecord) || record_key.starts_with(kAuthorRecord);
+}
+struct AuthorSetRecord {
+  std::string key;
+  std::optional<std::string> value;
+};
+// A sketch, or that nobody is left.
+AuthorSetRecord whole_set_record(std::string_view set_key, const AuthorSet& set);
+AuthorSetRecord author_record(std::string_view set_key, std::uint64_t author,
+                              std::int64_t messages);
+// All that tells a set.
+std::vector<AuthorSetRecord> records_of(std::string_view set_key, const AuthorSet& set);
+// Puts what such a record says into `batch`: a set in which nobody is left may stay, empty. Corrupt
+// when it is damaged, or an earlier version wrote it, which told exact sets whole.
+Result<void> fold_author_set(std::string_view key, std::optional<std::string_view> value,
+                             StoreBatch& batch);
+// The stored form of a set after changes that fold_author_set left beside it; nothing when one of
+// them is damaged. For the store.
+std::optional<std::string> with_author_changes(std::optional<std::string_view> stored,
+                                               std::span<const std::string_view> changes);
+
 // What all sets of a partition begin with.
 std::string author_sets_of(Partition partition);
 

@@ -15,6 +15,9 @@ namespace {
 
 static_assert(AuthorSet::kNamed == Cut::kAuthors);
 
+// How many sets are remembered beyond their batch; none is larger than 5 kB.
+constexpr std::size_t kKnownSets = 2048;
+
 // Whether each author's messages add up to none.
 bool cancel_out(std::vector<std::pair<std::uint64_t, std::int64_t>> deltas) {
   std::ranges::sort(deltas);
@@ -48,15 +51,19 @@ struct Authors::Impl {
   const Store& store;
   std::map<std::string, std::optional<std::string>> pending;  // key -> value, or removed
   std::map<std::string, SetAddition> sets;
-  struct PendingSet {
+  struct KnownSet {
     AuthorSet set;
     Partition partition{};
     Series series;
     Hour hour = 0;
-    bool has_changed = false;  // since the last flush
+    bool is_settled = false;  // as in the store
+    // Since the last flush:
+    bool has_changed = false;
     bool names_changed = false;
+    std::vector<std::uint64_t> changed;  // authors, some of them more than once
   };
-  std::map<std::string, PendingSet> unsettled;  // sets that are not yet in the store
+  // Those that are not yet in the store, and of the others some that changed lately.
+  std::map<std::string, KnownSet> known;
 
   mutable std::optional<bool> has_erasures{};  // whether anybody was ever erased; unknown at first
 
@@ -72,16 +79,19 @@ struct Authors::Impl {
   }
   Result<std::optional<ErasedRow>> erasure(Partition partition, const AuthorKey& author) const;
   SetAddition& addition(Partition partition, const Series& series, Hour hour);
-  static SetChange change_of(const std::string& key, const PendingSet& pending,
-                             bool names_changed) {
-    return {.partition = pending.partition,
-            .series = pending.series,
-            .hour = pending.hour,
-            .authors = pending.set.named(),
+  static SetChange change_of(const std::string& key, const KnownSet& known, bool names_changed) {
+    return {.partition = known.partition,
+            .series = known.series,
+            .hour = known.hour,
+            .authors = known.set.named(),
             .names_changed = names_changed,
             .key = key,
-            .bytes = {}};
+            .records = {}};
   }
+  // What an addition does to a set: nothing, or whether it names others now.
+  static std::optional<bool> apply(const SetAddition& addition, KnownSet& known);
+  // What changed since the last flush.
+  static std::vector<AuthorSetRecord> tell(const std::string& key, KnownSet& known);
   Result<void> forget_in_sets(Partition partition, std::uint64_t author);
 };
 
@@ -336,7 +346,16 @@ Result<void> Authors::read_sets(Partition partition, Hour from,
 }
 
 void Authors::settled() {
-  impl_->unsettled.clear();
+  auto& known = impl_->known;
+  if (known.size() > kKnownSets) {
+    std::erase_if(known, [](const auto& entry) { return entry.second.is_settled; });
+  }
+  if (known.size() > kKnownSets) known.clear();
+  for (auto& [key, set] : known) set.is_settled = true;
+}
+
+void Authors::leave(Partition partition) {
+  std::erase_if(impl_->known, [&](const auto& one) { return one.second.partition == partition; });
 }
 
 std::vector<Authors::Row> Authors::flush_rows(StoreBatch& batch) {
@@ -354,60 +373,91 @@ std::vector<Authors::Row> Authors::flush_rows(StoreBatch& batch) {
   return rows;
 }
 
+std::optional<bool> Authors::Impl::apply(const SetAddition& addition, KnownSet& known) {
+  AuthorSet& set = known.set;
+  const bool was_sketch = set.is_sketch();
+  std::vector<std::uint64_t> before;
+  const bool may_grow_over =
+      !was_sketch &&
+      static_cast<std::size_t>(set.size().authors) + addition.deltas.size() > AuthorSet::kExact;
+  if (may_grow_over) before = set.known();
+  bool has_changed = false;
+  for (const auto& [author, delta] : addition.deltas) {
+    has_changed = set.count(author, delta) || has_changed;
+  }
+  // Most of what is counted is taken back and counted again, as when only a like was added.
+  if (!set.is_sketch()) has_changed = !cancel_out(addition.deltas);
+  const bool forgot = addition.forgotten && set.forget(*addition.forgotten);
+  if (has_changed && !was_sketch) {
+    for (const auto& [author, delta] : addition.deltas) known.changed.push_back(author);
+    // Their records have nothing to say of a sketch.
+    if (set.is_sketch()) known.changed.insert(known.changed.end(), before.begin(), before.end());
+  }
+  if (forgot && !was_sketch) known.changed.push_back(*addition.forgotten);
+  if (!has_changed && !forgot) return std::nullopt;
+  const bool names_changed = !was_sketch || forgot;
+  known.has_changed = true;
+  known.names_changed = known.names_changed || names_changed;
+  return names_changed;
+}
+
 Result<std::vector<Authors::SetChange>> Authors::set_changes() {
   std::vector<std::string_view> keys;
   for (const auto& [key, addition] : impl_->sets) {
-    if (!impl_->unsettled.contains(key)) keys.push_back(key);
+    if (!impl_->known.contains(key)) keys.push_back(key);
   }
   auto stored = impl_->store.get_many(Space::Authors, keys);
   if (!stored) return std::unexpected(std::move(stored.error()));
   std::vector<SetChange> changes;
   std::size_t index = 0;
   for (const auto& [key, addition] : impl_->sets) {
-    const auto [found, first] = impl_->unsettled.try_emplace(key);
-    Impl::PendingSet& pending = found->second;
-    AuthorSet& set = pending.set;
+    const auto [found, first] = impl_->known.try_emplace(key);
+    Impl::KnownSet& known = found->second;
     if (first) {
-      pending.partition = addition.partition;
-      pending.series = addition.series;
-      pending.hour = addition.hour;
+      known.partition = addition.partition;
+      known.series = addition.series;
+      known.hour = addition.hour;
       if (const auto& value = (*stored)[index++]) {
         auto old = AuthorSet::decode(*value);
         if (!old) return fail(Code::Corrupt, "authors: a stored set is damaged");
-        set = std::move(*old);
+        known.set = std::move(*old);
       }
     }
-    const bool was_sketch = set.is_sketch();
-    bool has_changed = false;
-    for (const auto& [author, delta] : addition.deltas) {
-      has_changed = set.count(author, delta) || has_changed;
-    }
-    // Most of what is counted is taken back and counted again, as when only a like was added.
-    if (!set.is_sketch()) has_changed = !cancel_out(addition.deltas);
-    const bool forgot = addition.forgotten && set.forget(*addition.forgotten);
-    if (!has_changed && !forgot) continue;
-    const bool names_changed = !was_sketch || forgot;
-    changes.push_back(impl_->change_of(key, pending, names_changed));
-    pending.has_changed = true;
-    pending.names_changed = pending.names_changed || names_changed;
+    known.is_settled = false;
+    const std::optional<bool> names_changed = Impl::apply(addition, known);
+    if (names_changed) changes.push_back(Impl::change_of(key, known, *names_changed));
   }
   impl_->sets.clear();
   return changes;
+}
+
+std::vector<AuthorSetRecord> Authors::Impl::tell(const std::string& key, KnownSet& known) {
+  std::vector<AuthorSetRecord> records;
+  std::vector<std::uint64_t> changed = std::exchange(known.changed, {});
+  const bool is_sketch = known.set.is_sketch();
+  std::ranges::sort(changed);
+  const auto repeated = std::ranges::unique(changed);
+  changed.erase(repeated.begin(), repeated.end());
+  for (const std::uint64_t author : changed) {
+    records.push_back(author_record(key, author, is_sketch ? 0 : known.set.messages_of(author)));
+  }
+  // After them, since it says how the set stands now.
+  if (is_sketch || known.set.empty()) records.push_back(whole_set_record(key, known.set));
+  return records;
 }
 
 Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
   auto since = set_changes();
   if (!since) return since;
   std::vector<SetChange> all;
-  for (auto& [key, pending] : impl_->unsettled) {
-    if (!std::exchange(pending.has_changed, false)) continue;
-    SetChange& change = all.emplace_back(
-        impl_->change_of(key, pending, std::exchange(pending.names_changed, false)));
-    if (pending.set.empty()) {
-      batch.erase(Space::Authors, key);
-    } else {
-      change.bytes = pending.set.encode();
-      batch.put(Space::Authors, key, *change.bytes);
+  for (auto& [key, known] : impl_->known) {
+    if (!std::exchange(known.has_changed, false)) continue;
+    SetChange& change =
+        all.emplace_back(Impl::change_of(key, known, std::exchange(known.names_changed, false)));
+    change.records = Impl::tell(key, known);
+    for (const AuthorSetRecord& record : change.records) {
+      auto folded = fold_author_set(record.key, record.value, batch);
+      if (!folded) return std::unexpected(std::move(folded.error()));
     }
   }
   return all;

@@ -11,6 +11,7 @@
 #include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
+#include "state/author_sets.h"
 #include "state/counters.h"
 #include "state/store.h"
 
@@ -82,7 +83,8 @@ class Authors {
     std::vector<std::uint64_t> authors;  // AuthorSet::named()
     bool names_changed = true;           // false where a sketch names whom it named before
     std::string key;                     // in Space::Authors
-    std::optional<std::string> bytes;    // stored form; none when nobody is left; of flush_sets()
+    // What of the set changed since the last flush, for a fold elsewhere; of flush_sets().
+    std::vector<AuthorSetRecord> records;
   };
   // Counts in the order of the calls. The sets that changed since the last call or flush, as they
   // stand in the middle of a batch: flush_sets() has them all the same. Sorted by key.
@@ -100,8 +102,11 @@ class Authors {
   };
   // Puts every other change into `batch` and forgets them; returns them by key.
   std::vector<Row> flush_rows(StoreBatch& batch);
-  // The batch that flushes went into is written: the store has everything.
+  // The batch that flushes went into is written: the store has everything. Sets that changed lately
+  // are not read again.
   void settled();
+  // Another one may write the sets of this partition from now on.
+  void leave(Partition partition);
 
  private:
   struct Impl;

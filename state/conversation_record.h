@@ -14,7 +14,7 @@
 
 namespace vigie {
 
-// The longest a rule may leave for an answer or a resolution.
+// The longest that a record leaves for an answer or a resolution.
 constexpr std::int64_t kMaxSlaSeconds = std::int64_t{366} * 86400;
 
 // One message of a conversation as its `conversations` record tells it: no text, only the key under

@@ -10,16 +10,13 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
-#include <rocksdb/rate_limiter.h>
-#include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
 #include "state/store_batch.h"
+#include "state/store_families.h"
 #include "state/upgrade.h"
 #include "state/wal_tail.h"
 
@@ -29,10 +26,10 @@ namespace {
 constexpr std::array<const char*, kSpaces> kFamilies = {"meta",     "log",     "latest", "ledger",
                                                         "counters", "authors", "queues"};
 // Raised when the grammar of any space changes in a way that an older program cannot read.
-constexpr std::string_view kFormat = "3";
+constexpr std::string_view kFormat = "4";
 // What this program makes its own: 1 has sets of authors without sketches, 1 and 2 count fewer
-// dimensions.
-constexpr std::array<std::string_view, 2> kOlderFormats = {"1", "2"};
+// dimensions, 3 has no changes beside sets of authors.
+constexpr std::array<std::string_view, 3> kOlderFormats = {"1", "2", "3"};
 constexpr std::string_view kFormatKey =
     "\x01"
     "format";
@@ -57,50 +54,11 @@ Error error_of(std::string_view doing, const rocksdb::Status& status) {
   return {code, fmt::format("store: {}: {}", doing, status.ToString())};
 }
 
-// Tells the points of the store's own threads.
-class Points : public rocksdb::EventListener {
- public:
-  explicit Points(std::function<void(std::string_view)> at_point)
-      : at_point_(std::move(at_point)) {}
-  void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override {
-    at_point_("store.flush.begin");
-  }
-  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override {
-    at_point_("store.flush.end");
-  }
-  void OnCompactionBegin(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
-    at_point_("store.compaction.begin");
-  }
-  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
-    at_point_("store.compaction.end");
-  }
-
- private:
-  std::function<void(std::string_view)> at_point_;
-};
-
-// Lets the owner of the store say which keys are past their time.
-class DropFilter : public rocksdb::CompactionFilter {
- public:
-  DropFilter(Space space,
-             const std::function<bool(Space, std::string_view, std::string_view)>& drop)
-      : space_(space), drop_(drop) {}
-  const char* Name() const override { return "vigie.drop"; }
-  bool Filter(int, const rocksdb::Slice& key, const rocksdb::Slice& value, std::string*,
-              bool*) const override {
-    return drop_(space_, view(key), view(value));
-  }
-
- private:
-  Space space_;
-  const std::function<bool(Space, std::string_view, std::string_view)>& drop_;
-};
-
 }  // namespace
 
 struct Store::Impl {
   StoreOptions options;
-  std::array<std::unique_ptr<DropFilter>, kSpaces> filters;
+  std::array<std::unique_ptr<rocksdb::CompactionFilter>, kSpaces> filters;
   std::array<rocksdb::ColumnFamilyHandle*, kSpaces> families{};
   std::unique_ptr<rocksdb::DB> db;
   std::shared_ptr<rocksdb::Cache> cache;
@@ -138,66 +96,9 @@ struct Store::Impl {
   }
   Result<void> flush();
   Result<void> compact(Space space, std::span<const KeyRange> ranges);
-
-  rocksdb::ColumnFamilyOptions family_options(Space space) {
-    rocksdb::ColumnFamilyOptions family;
-    rocksdb::BlockBasedTableOptions table;
-    table.block_cache = cache;
-    table.cache_index_and_filter_blocks = true;
-    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-    table.block_size = std::size_t{16} << 10;
-    table.format_version = 5;
-    family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    family.compression = options.compress ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
-    family.bottommost_compression =
-        options.compress && !options.is_cache ? rocksdb::kZSTD : family.compression;
-    family.level_compaction_dynamic_level_bytes = true;
-    if (options.is_cache) family.level0_file_num_compaction_trigger = 8;
-    // The log and the texts are most of what is written: they get the larger buffers.
-    const bool large = space == Space::Log || space == Space::Latest;
-    family.write_buffer_size = options.write_buffer_bytes / (large ? 4 : 8);
-    family.max_write_buffer_number = 3;
-    // Most look-ups are of keys that are not there yet: a bloom filter spares the walk through the
-    // memtable's skip list.
-    family.memtable_prefix_bloom_size_ratio = 0.05;
-    family.memtable_whole_key_filtering = true;
-    family.periodic_compaction_seconds = std::uint64_t{6} * 3600;
-    if (options.drop && (space == Space::Ledger || space == Space::Counters ||
-                         space == Space::Authors || space == Space::Latest)) {
-      filters[index(space)] = std::make_unique<DropFilter>(space, options.drop);
-      family.compaction_filter = filters[index(space)].get();
-    }
-    return family;
-  }
 };
 
 namespace {
-
-rocksdb::DBOptions database_options(const StoreOptions& options) {
-  rocksdb::DBOptions out;
-  out.create_if_missing = true;
-  out.create_missing_column_families = true;
-  out.max_background_jobs = 2;
-  out.max_total_wal_size = std::uint64_t{64} << 20;
-  out.db_write_buffer_size = options.write_buffer_bytes;
-  out.max_open_files = 512;
-  out.bytes_per_sync = std::uint64_t{1} << 20;
-  out.wal_bytes_per_sync = std::uint64_t{1} << 20;
-  // Compactions leave the disk to the log's writes; as much as they need when they fall behind.
-  out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(
-      std::int64_t{100} << 20, 100'000, 10, rocksdb::RateLimiter::Mode::kWritesOnly, true));
-  // Only who deletes files has anything to put off; RocksDB asserts that when it verifies.
-  out.avoid_unnecessary_blocking_io = !options.read_only;
-  out.keep_log_file_num = 4;
-  // A manifest tells the first and the last key of every file it ever knew, also of those that are
-  // gone. One that is written anew with each change tells only of those that are there.
-  out.max_manifest_file_size = 1;
-  out.max_log_file_size = std::size_t{8} << 20;
-  // What a crash cut is at the end of the last log; anything else is damage.
-  out.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  if (options.at_point) out.listeners.push_back(std::make_shared<Points>(options.at_point));
-  return out;
-}
 
 // RocksDB would take a store that has lost the file which names all others for one that is not
 // made yet.
@@ -233,7 +134,8 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
       {rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions{}}};
   for (std::size_t i = 0; i < kSpaces; ++i) {
-    descriptors.emplace_back(kFamilies[i], impl->family_options(static_cast<Space>(i)));
+    descriptors.emplace_back(kFamilies[i], family_options(static_cast<Space>(i), impl->options,
+                                                          impl->cache, impl->filters[i]));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -268,7 +170,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
                 fmt::format("store: {} has format {}; this program reads formats up to {}",
                             directory.string(), **format, kFormat));
   }
-  if (is_older && !options.read_only) {
+  if (is_older && **format != kOlderFormats.back() && !options.read_only) {
     auto counted = count_newer_dimensions(*store);
     if (!counted) return std::unexpected(std::move(counted.error()));
   }
@@ -354,7 +256,8 @@ Result<void> Store::write(StoreBatch& batch, Durability durability) {
     rocksdb::ColumnFamilyHandle* family = impl_->families[index(change.space)];
     const rocksdb::Slice key = slice(collected.key(change));
     const rocksdb::Slice value = slice(collected.value(change));
-    const rocksdb::Status status = change.kind == Kind::Put ? changes.Put(family, key, value)
+    const rocksdb::Status status = change.kind == Kind::Put     ? changes.Put(family, key, value)
+                                   : change.kind == Kind::Merge ? changes.Merge(family, key, value)
                                    : change.kind == Kind::Erase
                                        ? changes.Delete(family, key)
                                        : changes.DeleteRange(family, key, value);

@@ -37,6 +37,9 @@ class StoreBatch {
   StoreBatch& operator=(StoreBatch&&) noexcept;
 
   void put(Space space, std::string_view key, std::string_view value);
+  // Leaves a change beside the value, for whoever reads it to apply: of a set of authors alone, as
+  // fold_author_set writes it. Writing it again changes nothing.
+  void merge(Space space, std::string_view key, std::string_view change);
   void erase(Space space, std::string_view key);
   // Every key in [begin, end).
   void erase_range(Space space, std::string_view begin, std::string_view end);

@@ -11,6 +11,10 @@ void StoreBatch::put(Space space, std::string_view key, std::string_view value) 
   impl_->add(Impl::Change::Kind::Put, space, key, value);
 }
 
+void StoreBatch::merge(Space space, std::string_view key, std::string_view change) {
+  impl_->add(Impl::Change::Kind::Merge, space, key, change);
+}
+
 void StoreBatch::erase(Space space, std::string_view key) {
   impl_->add(Impl::Change::Kind::Erase, space, key, {});
 }

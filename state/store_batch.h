@@ -15,7 +15,7 @@ struct StoreBatch::Impl {
   // The families belong to a database; a batch is not bound to one, so it keeps its own list and is
   // translated when it is written. Keys and values lie one behind the other in `bytes`.
   struct Change {
-    enum class Kind : std::uint8_t { Put, Erase, EraseRange } kind;
+    enum class Kind : std::uint8_t { Put, Merge, Erase, EraseRange } kind;
     Space space;
     std::size_t begin;
     std::size_t key_size;

@@ -202,9 +202,15 @@ Result<void> Fill::counters_of_partition(Partition partition) {
                    });
   if (!done) return done;
   return each(*source_.store, Space::Authors, author_sets_of(partition),
-              [&](std::string_view key, std::string_view value) {
-                return put({Topic::Counters, partition,
-                            std::string(1, kAuthorSetRecord).append(key), std::string(value)});
+              [&](std::string_view key, std::string_view value) -> Result<void> {
+                const auto set = AuthorSet::decode(value);
+                if (!set) return fail(Code::Corrupt, "authors: a stored set is damaged");
+                for (AuthorSetRecord& told : records_of(key, *set)) {
+                  auto put_one =
+                      put({Topic::Counters, partition, std::move(told.key), std::move(told.value)});
+                  if (!put_one) return put_one;
+                }
+                return {};
               });
 }
 

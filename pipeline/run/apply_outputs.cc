@@ -12,7 +12,7 @@ bool shows_in_conversation(const LedgerRecord& record) {
 }
 
 // What the fold takes; no clock of an item needs more.
-constexpr std::chrono::seconds kLongestSla{366 * std::int64_t{86400}};
+constexpr std::chrono::seconds kLongestSla{kMaxSlaSeconds};
 
 std::int64_t length_of(std::optional<std::chrono::seconds> length) {
   return length ? std::min(*length, kLongestSla).count() : 0;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include "pipeline/core/clock.h"
@@ -72,11 +73,13 @@ Result<void> fold(Topic topic, Partition partition, std::string_view key,
     case Topic::Counters:
     case Topic::CountersLong:
       if (is_cut_key(key)) return {};
-      if (key.starts_with(kAuthorSetRecord)) {
-        put(batch, Space::Authors, key.substr(1), value);
-      } else {
-        put(batch, Space::Counters, key, value);
+      if (tells_author_set(key)) return fold_author_set(key, value, batch);
+      if (!parse_counter_key(key)) {
+        return fail(Code::Corrupt, fmt::format("changelog: a record of `{}` is damaged, or a newer "
+                                               "version wrote it",
+                                               info(topic).name));
       }
+      put(batch, Space::Counters, key, value);
       return {};
     case Topic::Tagged: {
       const std::string row = latest_key(Topic::Tagged, key);

@@ -367,13 +367,15 @@ void View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
     if (part && !part->more) advance(start_of_minute(part->cut.minute + 1));
     return;
   }
-  const bool is_set = record.key.starts_with(kAuthorSetRecord);
-  const Space space = is_set ? Space::Authors : Space::Counters;
-  const std::string_view key = std::string_view(record.key).substr(is_set ? 1 : 0);
+  if (tells_author_set(record.key)) {
+    auto folded = fold_author_set(record.key, record.value, batch);
+    if (!folded) spdlog::error("view topic=counters error=\"{}\"", folded.error().message);
+    return;
+  }
   if (record.value) {
-    batch.put(space, key, *record.value);
+    batch.put(Space::Counters, record.key, *record.value);
   } else {
-    batch.erase(space, key);
+    batch.erase(Space::Counters, record.key);
   }
 }
 

@@ -190,6 +190,7 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
     if (self.options.author_fold != nullptr) {
       self.options.author_fold->give_back(entry.first, impl_.get());
     }
+    self.authors.leave(entry.first);
     return true;
   });
   // All of them, so that the oldest stream time is that of every partition.
@@ -326,12 +327,14 @@ Result<void> Worker::Impl::flush_authors(Effects& effects) {
   if (!sets) return std::unexpected(std::move(sets.error()));
   if (!options.log_is_remote) return {};
   for (Authors::SetChange& change : *sets) {
-    Record record;
-    record.topic = Topic::Counters;
-    record.partition = change.partition;
-    record.key = kAuthorSetRecord + change.key;
-    record.value = std::move(change.bytes);
-    effects.outputs.push_back(std::move(record));
+    for (AuthorSetRecord& told : change.records) {
+      Record record;
+      record.topic = Topic::Counters;
+      record.partition = change.partition;
+      record.key = std::move(told.key);
+      record.value = std::move(told.value);
+      effects.outputs.push_back(std::move(record));
+    }
   }
   return {};
 }

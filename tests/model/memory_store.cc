@@ -1,6 +1,7 @@
 // The local store of a worker, in memory: opening, emptying and copying real ones would take most
 // of a schedule's time. What it promises is what state/store.h does.
 #include <array>
+#include <cstdlib>
 #include <map>
 
 #include "state/store_batch.h"
@@ -47,6 +48,8 @@ Result<void> Store::write(StoreBatch& batch, Durability /*durability*/) {
       case Kind::Put:
         rows.insert_or_assign(key, std::string(changes.value(change)));
         break;
+      case Kind::Merge:
+        std::abort();  // the job of the model counts no authors
       case Kind::Erase:
         rows.erase(key);
         break;

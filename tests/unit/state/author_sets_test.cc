@@ -170,5 +170,61 @@ TEST(AuthorSetReader, SaysThatASetIsDamaged) {
   EXPECT_EQ(reader.dump({}, [](const Series&, Hour, AuthorCount) {}).error().code, Code::Corrupt);
 }
 
+TEST(AuthorSetRecords, AreReadFromFilesAndFromTheLogOfAStoreThatIsOpenedAgain) {
+  const ScratchDirectory directory;
+  const std::string key = author_set_key(Partition{1}, kTheme, 5);
+  {
+    auto store = Store::open(directory.path(), {});
+    ASSERT_TRUE(store);
+    for (std::uint64_t author = 0; author < 100; ++author) {
+      StoreBatch batch;
+      for (const std::int64_t messages : {1, author % 3 == 0 ? 0 : 2}) {
+        const AuthorSetRecord record = author_record(key, author, messages);
+        ASSERT_TRUE(fold_author_set(record.key, record.value, batch));
+      }
+      ASSERT_TRUE((*store)->write(batch, Durability::Buffered));
+      if (author % 40 == 0) ASSERT_TRUE((*store)->scour({{Space::Authors, key, key}}));
+    }
+  }
+  const auto store = Store::open(directory.path(), {});
+  ASSERT_TRUE(store);
+  const auto stored = (*store)->get(Space::Authors, key);
+  ASSERT_TRUE(stored && *stored);
+  const auto set = AuthorSet::decode(**stored);
+  ASSERT_TRUE(set);
+  EXPECT_EQ(set->size(), (AuthorCount{66, false}));
+  EXPECT_EQ(set->messages_of(1), 2);
+  EXPECT_EQ(set->messages_of(3), 0);
+}
+
+TEST(AuthorSetRecords, OfOneAuthorLeaveASketchAsItIs) {
+  ScratchStore store;
+  const std::string key = author_set_key(Partition{1}, kTheme, 5);
+  const AuthorSet sketch = set_of(0, 300);
+  StoreBatch batch;
+  for (const AuthorSetRecord& record :
+       {author_record(key, 7, 1), whole_set_record(key, sketch), author_record(key, 900, 1)}) {
+    ASSERT_TRUE(fold_author_set(record.key, record.value, batch));
+  }
+  ASSERT_TRUE(store->write(batch, Durability::Buffered));
+  EXPECT_EQ(store->get(Space::Authors, key)->value(), sketch.encode());
+}
+
+TEST(AuthorSetRecords, ThatAreDamagedAreRefused) {
+  StoreBatch batch;
+  const AuthorSetRecord good = author_record(author_set_key(Partition{1}, kTheme, 5), 7, 1);
+  EXPECT_FALSE(fold_author_set(good.key, "", batch));
+  EXPECT_FALSE(fold_author_set(good.key, "\x01\x01", batch));
+  EXPECT_FALSE(fold_author_set(good.key, "\x80", batch));
+  for (std::size_t size = 0; size < good.key.size(); ++size) {
+    EXPECT_FALSE(fold_author_set(good.key.substr(0, size), good.value, batch)) << size;
+  }
+  const AuthorSetRecord whole = whole_set_record(author_set_key(Partition{1}, kTheme, 5), {});
+  EXPECT_FALSE(fold_author_set(whole.key, set_of(0, 3).encode(), batch));
+  EXPECT_FALSE(fold_author_set(whole.key, set_of(0, 300).encode() + "x", batch));
+  EXPECT_FALSE(fold_author_set("\x04" + good.key.substr(1), good.value, batch));
+  EXPECT_TRUE(batch.empty());
+}
+
 }  // namespace
 }  // namespace vigie

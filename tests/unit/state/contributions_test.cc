@@ -238,7 +238,7 @@ TEST(StoreOfAnOlderFormat, CountsWhatItDidNotCount) {
 
   ASSERT_TRUE(store) << store.error().message;
   EXPECT_EQ(booked(**store), whole);
-  EXPECT_EQ((*store)->get(Space::Meta, format)->value(), "3");
+  EXPECT_EQ((*store)->get(Space::Meta, format)->value(), "4");
 }
 
 }  // namespace

@@ -129,7 +129,7 @@ TEST(Store, TakesOverTheFormatBefore) {
   const auto store = Store::open(directory.path(), {});
 
   ASSERT_TRUE(store);
-  EXPECT_EQ((*store)->get(Space::Meta, key)->value(), "3");
+  EXPECT_EQ((*store)->get(Space::Meta, key)->value(), "4");
 }
 
 TEST(Store, RefusesANewerFormat) {

@@ -86,11 +86,13 @@ class ChangelogTest : public ::testing::Test {
     auto sets = authors_.flush_sets(effects.state);
     ASSERT_TRUE(sets);
     for (Authors::SetChange& change : *sets) {
-      Record record;
-      record.topic = Topic::Counters;
-      record.key = kAuthorSetRecord + change.key;
-      record.value = change.bytes;
-      effects.outputs.push_back(std::move(record));
+      for (AuthorSetRecord& told : change.records) {
+        Record record;
+        record.topic = Topic::Counters;
+        record.key = std::move(told.key);
+        record.value = std::move(told.value);
+        effects.outputs.push_back(std::move(record));
+      }
     }
     for (Record& record : author_records(*log_, authors_.flush_rows(effects.state))) {
       effects.outputs.push_back(std::move(record));

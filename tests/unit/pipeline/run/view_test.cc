@@ -126,13 +126,13 @@ TEST(ViewElsewhere, FoldsCountersAndWhoWroteUntilNobodyDid) {
   auto view = View::open(*log, log.store(), registry, options);
   ASSERT_TRUE(view) << view.error().message;
   const Series brand{Dimension::Brand, "acme"};
-  AuthorSet set;
-  set.count(7, 1);
-  const auto fold = [&](std::optional<std::string> value) {
+  const auto fold = [&](std::int64_t messages) {
+    AuthorSetRecord told =
+        author_record(author_set_key(Partition{0}, brand, hour_of(kNow)), 7, messages);
     Record record;
     record.topic = Topic::Counters;
-    record.key = kAuthorSetRecord + author_set_key(Partition{0}, brand, hour_of(kNow));
-    record.value = std::move(value);
+    record.key = std::move(told.key);
+    record.value = std::move(told.value);
     ASSERT_TRUE(log->append({record}));
     while ((*view)->step(milliseconds{0}).value_or(0) > 0) {
     }
@@ -145,13 +145,14 @@ TEST(ViewElsewhere, FoldsCountersAndWhoWroteUntilNobodyDid) {
     return count;
   };
 
-  fold(set.encode());
+  fold(2);
   EXPECT_EQ(authors(), 1);
   // A set is no counter.
   EXPECT_TRUE((*view)->counters().dump({}, [](auto&&...) { FAIL(); }));
 
-  fold(std::nullopt);
+  fold(0);
   EXPECT_EQ(authors(), 0);
+  EXPECT_TRUE((*view)->author_sets().dump({}, [](auto&&...) { FAIL(); }));
 }
 
 class ViewOfKafka : public testing::Test {

@@ -2,33 +2,19 @@
 #include "state/authors.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
 #include "pipeline/core/bytes.h"
 #include "state/author_rows.h"
 #include "state/author_sets.h"
-#include "state/cut.h"
 
 namespace vigie {
 namespace {
 
-static_assert(AuthorSet::kNamed == Cut::kAuthors);
-
-// How many sets are remembered beyond their batch; none is larger than 5 kB.
-constexpr std::size_t kKnownSets = 2048;
-
-// Whether each author's messages add up to none.
-bool cancel_out(std::vector<std::pair<std::uint64_t, std::int64_t>> deltas) {
-  std::ranges::sort(deltas);
-  for (std::size_t i = 0; i < deltas.size();) {
-    std::int64_t sum = 0;
-    const std::uint64_t author = deltas[i].first;
-    for (; i < deltas.size() && deltas[i].first == author; ++i) sum += deltas[i].second;
-    if (sum != 0) return false;
-  }
-  return true;
-}
+// How many hidden authors of a partition are remembered, if there are no more.
+constexpr std::size_t kKnownHidden = 10'000;
 
 }  // namespace
 
@@ -39,33 +25,14 @@ std::uint64_t author_in_sets(const AuthorKey& author) {
 }
 
 struct Authors::Impl {
-  struct SetAddition {
-    Partition partition{};
-    Series series;
-    Hour hour = 0;
-    // In the order of the records: whether a set grows too large may depend on it.
-    std::vector<std::pair<std::uint64_t, std::int64_t>> deltas;
-    std::optional<std::uint64_t> forgotten;  // after the deltas
-  };
-
   const Store& store;
   std::map<std::string, std::optional<std::string>> pending;  // key -> value, or removed
-  std::map<std::string, SetAddition> sets;
-  struct KnownSet {
-    AuthorSet set;
-    Partition partition{};
-    Series series;
-    Hour hour = 0;
-    bool is_settled = false;  // as in the store
-    // Since the last flush:
-    bool has_changed = false;
-    bool names_changed = false;
-    std::vector<std::uint64_t> changed;  // authors, some of them more than once
-  };
-  // Those that are not yet in the store, and of the others some that changed lately.
-  std::map<std::string, KnownSet> known;
+  AuthorSetBatch sets;
 
   mutable std::optional<bool> has_erasures{};  // whether anybody was ever erased; unknown at first
+  // All hidden authors, ascending; nothing when there are too many to remember.
+  using Hidden = std::optional<std::vector<AuthorKey>>;
+  mutable std::map<Partition, Hidden> hidden_authors;
 
   Result<std::optional<std::string>> get(const std::string& key) const {
     const auto it = pending.find(key);
@@ -78,21 +45,9 @@ struct Authors::Impl {
     return value->has_value();
   }
   Result<std::optional<ErasedRow>> erasure(Partition partition, const AuthorKey& author) const;
-  SetAddition& addition(Partition partition, const Series& series, Hour hour);
-  static SetChange change_of(const std::string& key, const KnownSet& known, bool names_changed) {
-    return {.partition = known.partition,
-            .series = known.series,
-            .hour = known.hour,
-            .authors = known.set.named(),
-            .names_changed = names_changed,
-            .key = key,
-            .records = {}};
-  }
-  // What an addition does to a set: nothing, or whether it names others now.
-  static std::optional<bool> apply(const SetAddition& addition, KnownSet& known);
-  // What changed since the last flush.
-  static std::vector<AuthorSetRecord> tell(const std::string& key, KnownSet& known);
-  Result<void> forget_in_sets(Partition partition, std::uint64_t author);
+  Result<const Hidden*> hidden_of(Partition partition) const;
+  Result<bool> is_hidden(Partition partition, const AuthorKey& author) const;
+  Result<void> put_hidden(Partition partition, const AuthorKey& author, bool hidden);
 };
 
 // Where nobody was ever erased, nobody pays for it.
@@ -118,32 +73,53 @@ Result<std::optional<ErasedRow>> Authors::Impl::erasure(Partition partition,
   return *decoded;
 }
 
-Authors::Impl::SetAddition& Authors::Impl::addition(Partition partition, const Series& series,
-                                                    Hour hour) {
-  SetAddition& addition = sets[author_set_key(partition, series, hour)];
-  addition.partition = partition;
-  addition.series = series;
-  addition.hour = hour;
-  return addition;
+Result<const Authors::Impl::Hidden*> Authors::Impl::hidden_of(Partition partition) const {
+  const auto [found, first] = hidden_authors.try_emplace(partition);
+  if (!first) return &found->second;
+  std::vector<AuthorKey>& all = found->second.emplace();
+  const std::string prefix = partition_prefix('h', partition);
+  auto scanned = store.scan(Space::Authors, prefix, prefix_end(prefix),
+                            [&](std::string_view key, std::string_view) {
+                              key.remove_prefix(prefix.size());
+                              AuthorKey author{};
+                              if (key.size() == author.size()) {
+                                std::ranges::copy(key, author.begin());
+                                all.push_back(author);
+                              }
+                              return all.size() <= kKnownHidden;
+                            });
+  if (!scanned) {
+    hidden_authors.erase(found);
+    return std::unexpected(std::move(scanned.error()));
+  }
+  if (all.size() > kKnownHidden) found->second.reset();
+  return &found->second;
 }
 
-// Sketches keep names of authors whose messages were taken back, so every set is looked at.
-Result<void> Authors::Impl::forget_in_sets(Partition partition, std::uint64_t author) {
-  std::string bytes;
-  put_fixed(bytes, author);
-  const std::string prefix = author_sets_of(partition);
-  return store.scan(Space::Authors, prefix, prefix_end(prefix),
-                    [&](std::string_view key, std::string_view value) {
-                      if (!value.contains(bytes)) return true;
-                      const auto parsed = parse_author_set_key(key);
-                      if (parsed) {
-                        addition(partition, parsed->series, parsed->hour).forgotten = author;
-                      }
-                      return true;
-                    });
+Result<bool> Authors::Impl::is_hidden(Partition partition, const AuthorKey& author) const {
+  auto all = hidden_of(partition);
+  if (!all) return std::unexpected(std::move(all.error()));
+  if (!**all) return has(partition_key('h', partition, author));
+  return std::ranges::binary_search(***all, author);
 }
 
-Authors::Authors(const Store& store) : impl_(new Impl{store, {}, {}, {}}) {}
+Result<void> Authors::Impl::put_hidden(Partition partition, const AuthorKey& author, bool hidden) {
+  auto all = hidden_of(partition);
+  if (!all) return std::unexpected(std::move(all.error()));
+  auto& value = pending[partition_key('h', partition, author)];
+  value.reset();
+  if (hidden) value = hidden_value();
+  Hidden& known = hidden_authors[partition];
+  if (!known) return {};
+  const auto at = std::ranges::lower_bound(*known, author);
+  const bool is_known = at != known->end() && *at == author;
+  if (hidden && !is_known) known->insert(at, author);
+  if (!hidden && is_known) known->erase(at);
+  if (known->size() > kKnownHidden) known.reset();
+  return {};
+}
+
+Authors::Authors(const Store& store) : impl_(new Impl{store, {}, AuthorSetBatch(store), {}, {}}) {}
 Authors::~Authors() = default;
 
 Result<bool> Authors::is_new(const AuthorKey& author) const {
@@ -157,7 +133,7 @@ void Authors::saw(const AuthorKey& author, Time seen_at) {
 }
 
 Result<bool> Authors::hidden(Partition partition, const AuthorKey& author) const {
-  auto known = impl_->has(partition_key('h', partition, author));
+  auto known = impl_->is_hidden(partition, author);
   if (!known || *known) return known;
   auto erasure = impl_->erasure(partition, author);
   if (!erasure) return std::unexpected(std::move(erasure.error()));
@@ -171,10 +147,7 @@ Result<void> Authors::set_hidden(Partition partition, const AuthorKey& author, b
     (*erasure)->hidden = false;
     impl_->pending[partition_key('e', partition, vigie::erased(author))] = encode(**erasure);
   }
-  auto& value = impl_->pending[partition_key('h', partition, author)];
-  value.reset();
-  if (hidden) value = hidden_value();
-  return {};
+  return impl_->put_hidden(partition, author, hidden);
 }
 
 Result<std::vector<std::string>> Authors::erase(Partition partition, const AuthorKey& author,
@@ -193,13 +166,14 @@ Result<std::vector<std::string>> Authors::erase(Partition partition, const Autho
   }
   ErasedRow erasure{asked_at, *hides};
   if (*before) erasure.asked_at = std::max(asked_at, (*before)->asked_at);
-  impl_->pending[partition_key('h', partition, author)] = std::nullopt;
+  auto shown = impl_->put_hidden(partition, author, false);
+  if (!shown) return std::unexpected(std::move(shown.error()));
   impl_->pending[partition_key('e', partition, erased(author))] = encode(erasure);
   impl_->has_erasures = true;
-  auto forgotten = impl_->forget_in_sets(partition, author_in_sets(author));
+  auto forgotten = impl_->sets.forget(partition, author_in_sets(author));
   if (!forgotten) return std::unexpected(std::move(forgotten.error()));
   std::vector<std::string> stood = {first_seen_key(author), partition_key('h', partition, author)};
-  for (const auto& [key, addition] : impl_->sets) stood.push_back(key);
+  std::ranges::move(impl_->sets.keys(), std::back_inserter(stood));
   const std::string index = partition_key('i', partition, author);
   for (const auto& [key, value] : impl_->pending) {
     if (key.starts_with(index)) stood.push_back(key);
@@ -318,7 +292,7 @@ Result<std::vector<std::string>> Authors::messages_of(Partition partition,
 
 void Authors::count(Partition partition, const Series& series, Hour hour, const AuthorKey& author,
                     int delta) {
-  impl_->addition(partition, series, hour).deltas.emplace_back(author_in_sets(author), delta);
+  impl_->sets.count(partition, series, hour, author_in_sets(author), delta);
 }
 
 Result<void> Authors::read_sets(Partition partition, Hour from,
@@ -346,16 +320,13 @@ Result<void> Authors::read_sets(Partition partition, Hour from,
 }
 
 void Authors::settled() {
-  auto& known = impl_->known;
-  if (known.size() > kKnownSets) {
-    std::erase_if(known, [](const auto& entry) { return entry.second.is_settled; });
-  }
-  if (known.size() > kKnownSets) known.clear();
-  for (auto& [key, set] : known) set.is_settled = true;
+  impl_->sets.settled();
 }
 
-void Authors::leave(Partition partition) {
-  std::erase_if(impl_->known, [&](const auto& one) { return one.second.partition == partition; });
+void Authors::reread(Partition partition) {
+  impl_->has_erasures.reset();
+  impl_->hidden_authors.erase(partition);
+  impl_->sets.reread(partition);
 }
 
 std::vector<Authors::Row> Authors::flush_rows(StoreBatch& batch) {
@@ -373,94 +344,12 @@ std::vector<Authors::Row> Authors::flush_rows(StoreBatch& batch) {
   return rows;
 }
 
-std::optional<bool> Authors::Impl::apply(const SetAddition& addition, KnownSet& known) {
-  AuthorSet& set = known.set;
-  const bool was_sketch = set.is_sketch();
-  std::vector<std::uint64_t> before;
-  const bool may_grow_over =
-      !was_sketch &&
-      static_cast<std::size_t>(set.size().authors) + addition.deltas.size() > AuthorSet::kExact;
-  if (may_grow_over) before = set.known();
-  bool has_changed = false;
-  for (const auto& [author, delta] : addition.deltas) {
-    has_changed = set.count(author, delta) || has_changed;
-  }
-  // Most of what is counted is taken back and counted again, as when only a like was added.
-  if (!set.is_sketch()) has_changed = !cancel_out(addition.deltas);
-  const bool forgot = addition.forgotten && set.forget(*addition.forgotten);
-  if (has_changed && !was_sketch) {
-    for (const auto& [author, delta] : addition.deltas) known.changed.push_back(author);
-    // Their records have nothing to say of a sketch.
-    if (set.is_sketch()) known.changed.insert(known.changed.end(), before.begin(), before.end());
-  }
-  if (forgot && !was_sketch) known.changed.push_back(*addition.forgotten);
-  if (!has_changed && !forgot) return std::nullopt;
-  const bool names_changed = !was_sketch || forgot;
-  known.has_changed = true;
-  known.names_changed = known.names_changed || names_changed;
-  return names_changed;
-}
-
 Result<std::vector<Authors::SetChange>> Authors::set_changes() {
-  std::vector<std::string_view> keys;
-  for (const auto& [key, addition] : impl_->sets) {
-    if (!impl_->known.contains(key)) keys.push_back(key);
-  }
-  auto stored = impl_->store.get_many(Space::Authors, keys);
-  if (!stored) return std::unexpected(std::move(stored.error()));
-  std::vector<SetChange> changes;
-  std::size_t index = 0;
-  for (const auto& [key, addition] : impl_->sets) {
-    const auto [found, first] = impl_->known.try_emplace(key);
-    Impl::KnownSet& known = found->second;
-    if (first) {
-      known.partition = addition.partition;
-      known.series = addition.series;
-      known.hour = addition.hour;
-      if (const auto& value = (*stored)[index++]) {
-        auto old = AuthorSet::decode(*value);
-        if (!old) return fail(Code::Corrupt, "authors: a stored set is damaged");
-        known.set = std::move(*old);
-      }
-    }
-    known.is_settled = false;
-    const std::optional<bool> names_changed = Impl::apply(addition, known);
-    if (names_changed) changes.push_back(Impl::change_of(key, known, *names_changed));
-  }
-  impl_->sets.clear();
-  return changes;
-}
-
-std::vector<AuthorSetRecord> Authors::Impl::tell(const std::string& key, KnownSet& known) {
-  std::vector<AuthorSetRecord> records;
-  std::vector<std::uint64_t> changed = std::exchange(known.changed, {});
-  const bool is_sketch = known.set.is_sketch();
-  std::ranges::sort(changed);
-  const auto repeated = std::ranges::unique(changed);
-  changed.erase(repeated.begin(), repeated.end());
-  for (const std::uint64_t author : changed) {
-    records.push_back(author_record(key, author, is_sketch ? 0 : known.set.messages_of(author)));
-  }
-  // After them, since it says how the set stands now.
-  if (is_sketch || known.set.empty()) records.push_back(whole_set_record(key, known.set));
-  return records;
+  return impl_->sets.changes();
 }
 
 Result<std::vector<Authors::SetChange>> Authors::flush_sets(StoreBatch& batch) {
-  auto since = set_changes();
-  if (!since) return since;
-  std::vector<SetChange> all;
-  for (auto& [key, known] : impl_->known) {
-    if (!std::exchange(known.has_changed, false)) continue;
-    SetChange& change =
-        all.emplace_back(Impl::change_of(key, known, std::exchange(known.names_changed, false)));
-    change.records = Impl::tell(key, known);
-    for (const AuthorSetRecord& record : change.records) {
-      auto folded = fold_author_set(record.key, record.value, batch);
-      if (!folded) return std::unexpected(std::move(folded.error()));
-    }
-  }
-  return all;
+  return impl_->sets.flush(batch);
 }
 
 }  // namespace vigie

@@ -11,6 +11,7 @@
 #include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
+#include "state/author_set_batch.h"
 #include "state/author_sets.h"
 #include "state/counters.h"
 #include "state/store.h"
@@ -76,16 +77,7 @@ class Authors {
   void count(Partition partition, const Series& series, Hour hour, const AuthorKey& author,
              int delta);
 
-  struct SetChange {
-    Partition partition{};
-    Series series;
-    Hour hour = 0;
-    std::vector<std::uint64_t> authors;  // AuthorSet::named()
-    bool names_changed = true;           // false where a sketch names whom it named before
-    std::string key;                     // in Space::Authors
-    // What of the set changed since the last flush, for a fold elsewhere; of flush_sets().
-    std::vector<AuthorSetRecord> records;
-  };
+  using SetChange = AuthorSetChange;
   // Counts in the order of the calls. The sets that changed since the last call or flush, as they
   // stand in the middle of a batch: flush_sets() has them all the same. Sorted by key.
   Result<std::vector<SetChange>> set_changes();
@@ -105,8 +97,8 @@ class Authors {
   // The batch that flushes went into is written: the store has everything. Sets that changed lately
   // are not read again.
   void settled();
-  // Another one may write the sets of this partition from now on.
-  void leave(Partition partition);
+  // Forgets what it remembers of the store: another may have written this partition's rows since.
+  void reread(Partition partition);
 
  private:
   struct Impl;

@@ -44,6 +44,12 @@ struct CounterBatch::Impl {
     const std::uint64_t hours = granularity == Granularity::Hour ? 1 : 0;
     return std::uint64_t{index} << 33 | hours << 32 | static_cast<std::uint32_t>(bucket);
   }
+  static Granularity granularity_of(std::uint64_t slot) {
+    return (slot >> 32 & 1) != 0 ? Granularity::Hour : Granularity::Minute;
+  }
+  static std::int32_t bucket_of(std::uint64_t slot) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(slot));
+  }
 
   const Store& store;
   Partition partition;
@@ -108,22 +114,34 @@ void CounterBatch::settled() {
 
 Result<std::vector<CounterBatch::Change>> CounterBatch::changes() {
   Impl& impl = *impl_;
-  std::vector<Change> changes;
-  changes.reserve(impl.additions.size());
+  // Keys are sorted by their places: what belongs to them is large to move.
+  struct Sum {
+    std::string key;
+    std::uint64_t slot;
+    const Measures* value;
+  };
+  std::vector<Sum> sums;
+  sums.reserve(impl.additions.size());
   for (const auto& [slot, sum] : impl.additions) {
     if (is_zero(sum)) continue;
-    const Impl::Of& of = impl.series[slot >> 33];
+    Sum& one = sums.emplace_back(std::string(), slot, &sum);
+    impl.series[slot >> 33].stem.append_key(one.key, Impl::granularity_of(slot),
+                                            Impl::bucket_of(slot));
+  }
+  std::ranges::sort(sums, {}, &Sum::key);
+  std::vector<Change> changes;
+  changes.reserve(sums.size());
+  for (Sum& one : sums) {
     Change& change = changes.emplace_back();
-    change.series = of.series;
-    change.granularity = (slot >> 32 & 1) != 0 ? Granularity::Hour : Granularity::Minute;
-    change.bucket = static_cast<std::int32_t>(static_cast<std::uint32_t>(slot));
-    change.value = sum;
-    of.stem.append_key(change.key, change.granularity, change.bucket);
+    change.series = impl.series[one.slot >> 33].series;
+    change.granularity = Impl::granularity_of(one.slot);
+    change.bucket = Impl::bucket_of(one.slot);
+    change.value = *one.value;
+    change.key = std::move(one.key);
   }
   impl.additions.clear();
   impl.series.clear();
   impl.indices.clear();
-  std::ranges::sort(changes, {}, &Change::key);
 
   // What is pending is not read again.
   std::vector<std::string_view> keys;
@@ -160,19 +178,24 @@ Result<std::vector<CounterBatch::Change>> CounterBatch::changes() {
 Result<std::vector<CounterBatch::Change>> CounterBatch::flush(StoreBatch& batch) {
   auto since = changes();
   if (!since) return since;
-  std::vector<Change> all;
-  all.reserve(impl_->unsettled.size());
-  for (auto& [key, pending] : impl_->unsettled) {
-    if (std::exchange(pending.is_flushed, true)) continue;
-    all.push_back({.series = pending.series,
-                   .granularity = pending.granularity,
-                   .bucket = pending.bucket,
-                   .value = pending.value,
-                   .key = key,
-                   .bytes = {}});
+  using Entry = std::pair<const std::string, Impl::Pending>;
+  std::vector<Entry*> entries;
+  entries.reserve(impl_->unsettled.size());
+  for (Entry& entry : impl_->unsettled) {
+    if (!std::exchange(entry.second.is_flushed, true)) entries.push_back(&entry);
   }
-  std::ranges::sort(all, {}, &Change::key);
-  for (Change& change : all) {
+  std::ranges::sort(entries, {},
+                    [](const Entry* entry) -> const std::string& { return entry->first; });
+  std::vector<Change> all;
+  all.reserve(entries.size());
+  for (const Entry* entry : entries) {
+    const auto& [key, pending] = *entry;
+    Change& change = all.emplace_back(Change{.series = pending.series,
+                                             .granularity = pending.granularity,
+                                             .bucket = pending.bucket,
+                                             .value = pending.value,
+                                             .key = key,
+                                             .bytes = {}});
     if (is_zero(change.value)) {
       batch.erase(Space::Counters, change.key);
     } else {

@@ -205,7 +205,7 @@ Result<std::vector<std::optional<std::string>>> Store::get_many(
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
   impl_->db->MultiGet(rocksdb::ReadOptions{}, impl_->families[index(space)], keys.size(),
-                      slices.data(), values.data(), statuses.data(), false);
+                      slices.data(), values.data(), statuses.data(), std::ranges::is_sorted(keys));
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (statuses[i].IsNotFound()) continue;
     if (!statuses[i].ok()) return std::unexpected(impl_->error("cannot read", statuses[i]));

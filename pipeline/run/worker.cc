@@ -94,6 +94,7 @@ Result<Worker::Impl::Owned*> Worker::Impl::partition(Partition number) {
     auto known = options.author_fold->take(number, this, options.stopping);
     if (!known) return std::unexpected(std::move(known.error()));
   }
+  authors.reread(number);
   Owned fresh{.apply = nullptr, .cuts = CutBuilder(number)};
   ApplyOptions apply_options;
   apply_options.keep = options.keep;
@@ -190,7 +191,6 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
     if (self.options.author_fold != nullptr) {
       self.options.author_fold->give_back(entry.first, impl_.get());
     }
-    self.authors.leave(entry.first);
     return true;
   });
   // All of them, so that the oldest stream time is that of every partition.

@@ -118,6 +118,50 @@ TEST(AuthorsOfAnHour, AreReadBackFromAnHourOn) {
   EXPECT_EQ(sets[0].authors.size(), 2U);
 }
 
+// As a partition that comes from another worker: its rows were folded into the store beside this.
+TEST(Authors, ReadAnewWhatAnotherWroteOfAPartition) {
+  ScratchStore store;
+  Authors authors(*store);
+  EXPECT_FALSE(*authors.hidden(Partition{3}, author(1)));
+  EXPECT_FALSE(*authors.erased_at(Partition{3}, author(2)));
+  Authors other(*store);
+  ASSERT_TRUE(other.set_hidden(Partition{3}, author(1), true));
+  ASSERT_TRUE(other.erase(Partition{3}, author(2), Time{std::chrono::hours{7}}));
+  write(*store, other);
+
+  authors.reread(Partition{3});
+
+  EXPECT_TRUE(*authors.hidden(Partition{3}, author(1)));
+  EXPECT_EQ(*authors.erased_at(Partition{3}, author(2)), Time{std::chrono::hours{7}});
+}
+
+TEST(Authors, KnowWhoIsHiddenAlsoOfVeryMany) {
+  ScratchStore store;
+  Authors authors(*store);
+  const auto one = [](int i) {
+    AuthorKey key{};
+    key[3] = static_cast<std::uint8_t>(i);
+    key[4] = static_cast<std::uint8_t>(i >> 8);
+    return key;
+  };
+  for (int i = 0; i < 10'050; ++i) {
+    ASSERT_TRUE(authors.set_hidden(Partition{0}, one(i), true));
+    if (i == 5'000) write(*store, authors);
+  }
+  ASSERT_TRUE(authors.set_hidden(Partition{0}, one(17), false));
+  const auto check = [&](const Authors& asked) {
+    EXPECT_TRUE(*asked.hidden(Partition{0}, one(0)));
+    EXPECT_TRUE(*asked.hidden(Partition{0}, one(10'049)));
+    EXPECT_FALSE(*asked.hidden(Partition{0}, one(17)));
+    EXPECT_FALSE(*asked.hidden(Partition{0}, one(10'050)));
+    EXPECT_FALSE(*asked.hidden(Partition{1}, one(0)));
+  };
+  check(authors);
+  write(*store, authors);
+  check(authors);
+  check(Authors(*store));
+}
+
 TEST(AuthorsOfAnHour, TakeBackWhatTheyCounted) {
   ScratchStore store;
   Authors authors(*store);
@@ -322,7 +366,7 @@ TEST(AuthorsOfAnHour, AreTheSameWhereTheirRecordsAreFolded) {
       authors->flush_rows(written);
       ASSERT_TRUE(store->write(written, Durability::Buffered));
       authors->settled();
-      if (random() % 4 == 0) authors->leave(Partition{0});
+      if (random() % 4 == 0) authors->reread(Partition{0});
       if (random() % 9 == 0) authors = std::make_unique<Authors>(*store);
       const Rows rows = rows_of(*store);
       ASSERT_EQ(folded(told, false), rows) << "seed " << seed << " batch " << batch;

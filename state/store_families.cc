@@ -131,11 +131,14 @@ rocksdb::DBOptions database_options(const StoreOptions& options) {
   out.max_total_wal_size = std::uint64_t{64} << 20;
   out.db_write_buffer_size = options.write_buffer_bytes;
   out.max_open_files = 512;
-  out.bytes_per_sync = std::uint64_t{1} << 20;
-  out.wal_bytes_per_sync = std::uint64_t{1} << 20;
-  // Compactions leave the disk to the log's writes; as much as they need when they fall behind.
-  out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(
-      std::int64_t{100} << 20, 100'000, 10, rocksdb::RateLimiter::Mode::kWritesOnly, true));
+  // So that a sync finds little left to do; writes of what a log can restore are never synced.
+  out.bytes_per_sync = out.wal_bytes_per_sync = options.is_cache ? 0 : std::uint64_t{1} << 20;
+  // Compactions leave the disk to the log's writes. The limit does not adapt: one that does is low
+  // after a quiet while, and holds up the flushes for which writes then wait.
+  if (!options.is_cache) {
+    out.rate_limiter.reset(rocksdb::NewGenericRateLimiter(
+        std::int64_t{100} << 20, 100'000, 10, rocksdb::RateLimiter::Mode::kWritesOnly, false));
+  }
   // Only who deletes files has anything to put off; RocksDB asserts that when it verifies.
   out.avoid_unnecessary_blocking_io = !options.read_only;
   out.keep_log_file_num = 4;

@@ -52,6 +52,14 @@ Result<std::optional<Applied>> stored_applied(const Store& store, Topic topic,
   return out;
 }
 
+// Records of a changelog are small: as many as a worker may have read ahead are folded in a third
+// of a second, and who has read that many fetches nothing for up to a whole one.
+Result<KafkaHandle> reader_of_records(KafkaOptions options) {
+  options.properties.try_emplace("queued.min.messages", "400000");
+  options.properties.try_emplace("queued.max.messages.kbytes", "49152");
+  return kafka_consumer(options, "restore", "read_committed");
+}
+
 }  // namespace
 
 struct KafkaRestore::Impl {
@@ -293,7 +301,7 @@ Result<std::unique_ptr<KafkaRestore>> KafkaRestore::open(const KafkaOptions& opt
   impl->partitions.assign(partitions.begin(), partitions.end());
   auto ends = kafka_consumer(options, "restore", "read_uncommitted");
   if (!ends) return std::unexpected(ends.error());
-  auto records = kafka_consumer(options, "restore", "read_committed");
+  auto records = reader_of_records(options);
   if (!records) return std::unexpected(records.error());
   impl->ends = std::move(*ends);
   impl->records = std::move(*records);
@@ -308,7 +316,7 @@ Result<void> KafkaRestore::wipe(Partition partition) {
   auto begun = impl_->start_over(partition, "its commits do not fit the group's offsets");
   if (!begun) return begun;
   // A handle assigns once: see KafkaReader::hold.
-  auto records = kafka_consumer(impl_->options, "restore", "read_committed");
+  auto records = reader_of_records(impl_->options);
   if (!records) return std::unexpected(records.error());
   impl_->records = std::move(*records);
   impl_->is_assigned = false;

@@ -293,15 +293,13 @@ Rows rows_of(const Store& store) {
   return rows;
 }
 
-Rows folded(const std::vector<AuthorSetRecord>& records, bool twice) {
+Rows folded(const std::vector<AuthorSetRecord>& records) {
   ScratchStore store;
-  for (int i = 0; i < (twice ? 2 : 1); ++i) {
-    for (const AuthorSetRecord& record : records) {
-      StoreBatch batch;
-      EXPECT_TRUE(fold_author_set(record.key, record.value, batch));
-      EXPECT_TRUE(store->write(batch, Durability::Buffered));
-    }
+  StoreBatch batch;
+  for (const AuthorSetRecord& record : records) {
+    EXPECT_TRUE(fold_author_set(record.key, record.value, batch));
   }
+  EXPECT_TRUE(store->write(batch, Durability::Buffered));
   return rows_of(*store);
 }
 
@@ -321,7 +319,7 @@ std::vector<AuthorSetRecord> compacted(const std::vector<AuthorSetRecord>& recor
 TEST(AuthorsOfAnHour, AreTheSameWhereTheirRecordsAreFolded) {
   std::size_t sketches = 0;
   std::size_t vanished = 0;
-  for (unsigned seed = 0; seed < 10; ++seed) {
+  for (unsigned seed = 0; seed < 6; ++seed) {
     std::mt19937 random(seed);
     ScratchStore store;
     auto authors = std::make_unique<Authors>(*store);
@@ -369,11 +367,15 @@ TEST(AuthorsOfAnHour, AreTheSameWhereTheirRecordsAreFolded) {
       if (random() % 4 == 0) authors->reread(Partition{0});
       if (random() % 9 == 0) authors = std::make_unique<Authors>(*store);
       const Rows rows = rows_of(*store);
-      ASSERT_EQ(folded(told, false), rows) << "seed " << seed << " batch " << batch;
-      if (batch % 10 == 9) {
-        ASSERT_EQ(folded(told, true), rows) << "seed " << seed << " batch " << batch;
+      if (batch % 3 == 2) {
+        ASSERT_EQ(folded(told), rows) << "seed " << seed << " batch " << batch;
+        ASSERT_EQ(folded(compacted(told)), rows) << "seed " << seed << " batch " << batch;
       }
-      ASSERT_EQ(folded(compacted(told), false), rows) << "seed " << seed << " batch " << batch;
+      if (batch == 29) {
+        std::vector<AuthorSetRecord> twice = told;
+        twice.insert(twice.end(), told.begin(), told.end());
+        ASSERT_EQ(folded(twice), rows) << "seed " << seed;
+      }
       for (const auto& [key, value] : rows) {
         ever.insert(key);
         sketches += AuthorSet::decode(value)->is_sketch() ? 1 : 0;

@@ -12,19 +12,19 @@ namespace {
 
 static_assert(AuthorSet::kNamed == Cut::kAuthors);
 
-// How many sets are remembered beyond their batch; none is larger than 5 kB.
+// How many sets are remembered beyond their batch; none is larger than 8 kB.
 constexpr std::size_t kKnownSets = 2048;
 
-// Whether each author's messages add up to none.
-bool cancel_out(std::vector<std::pair<std::uint64_t, std::int64_t>> deltas) {
-  std::ranges::sort(deltas);
-  for (std::size_t i = 0; i < deltas.size();) {
-    std::int64_t sum = 0;
-    const std::uint64_t author = deltas[i].first;
-    for (; i < deltas.size() && deltas[i].first == author; ++i) sum += deltas[i].second;
-    if (sum != 0) return false;
-  }
-  return true;
+// What a set counts of the authors of some messages, each once, ascending.
+std::vector<std::pair<std::uint64_t, std::int64_t>> counted(
+    const AuthorSet& set, const std::vector<std::pair<std::uint64_t, std::int64_t>>& deltas) {
+  std::vector<std::pair<std::uint64_t, std::int64_t>> out;
+  out.reserve(deltas.size());
+  for (const auto& [author, delta] : deltas) out.emplace_back(author, set.messages_of(author));
+  std::ranges::sort(out);
+  const auto repeated = std::ranges::unique(out);
+  out.erase(repeated.begin(), repeated.end());
+  return out;
 }
 
 }  // namespace
@@ -91,24 +91,33 @@ AuthorSetChange AuthorSetBatch::change_of(const std::string& key, const Known& k
 std::optional<bool> AuthorSetBatch::apply(const Addition& addition, Known& known) {
   AuthorSet& set = known.set;
   const bool was_sketch = set.is_sketch();
-  std::vector<std::uint64_t> before;
-  const bool may_grow_over =
-      !was_sketch &&
-      static_cast<std::size_t>(set.size().authors) + addition.deltas.size() > AuthorSet::kExact;
-  if (may_grow_over) before = set.known();
+  std::vector<std::uint64_t> all;
+  std::vector<std::pair<std::uint64_t, std::int64_t>> before;
+  if (!was_sketch) {
+    before = counted(set, addition.deltas);
+    const bool may_grow_over =
+        static_cast<std::size_t>(set.size().authors) + before.size() > AuthorSet::kExact;
+    if (may_grow_over) all = set.known();
+  }
   bool has_changed = false;
   for (const auto& [author, delta] : addition.deltas) {
     has_changed = set.count(author, delta) || has_changed;
   }
-  // Most of what is counted is taken back and counted again, as when only a like was added.
-  if (!set.is_sketch()) has_changed = !cancel_out(addition.deltas);
   const bool forgot = addition.forgotten && set.forget(*addition.forgotten);
-  if (has_changed && !was_sketch) {
-    for (const auto& [author, delta] : addition.deltas) known.changed.push_back(author);
-    // Their records have nothing to say of a sketch.
-    if (set.is_sketch()) known.changed.insert(known.changed.end(), before.begin(), before.end());
+  if (!was_sketch && set.is_sketch()) {
+    // Of none of them is there anything to tell any more.
+    known.changed.insert(known.changed.end(), all.begin(), all.end());
+    for (const auto& [author, messages] : before) known.changed.push_back(author);
+  } else if (!was_sketch) {
+    // An edit takes back what it counts again.
+    has_changed = false;
+    for (const auto& [author, messages] : before) {
+      if (set.messages_of(author) == messages) continue;
+      known.changed.push_back(author);
+      has_changed = true;
+    }
+    if (forgot) known.changed.push_back(*addition.forgotten);
   }
-  if (forgot && !was_sketch) known.changed.push_back(*addition.forgotten);
   if (!has_changed && !forgot) return std::nullopt;
   const bool names_changed = !was_sketch || forgot;
   known.has_changed = true;

@@ -22,9 +22,7 @@ constexpr char kKeyVersion = '\x01';
 constexpr char kValueVersion = '\x02';
 constexpr char kVersionWithoutSketches = '\x01';
 constexpr char kSets = 's';
-// A store that is brought up to date from the middle of a log may for a while know authors who came
-// later beside some who have gone.
-constexpr std::uint64_t kMostStored = 2 * AuthorSet::kExact;
+constexpr std::size_t kAuthorBytes = sizeof(std::uint64_t);
 
 std::string series_prefix(Partition partition, const Series& series) {
   std::string key = author_sets_of(partition);
@@ -142,7 +140,8 @@ std::optional<AuthorSet> AuthorSet::decode(std::string_view bytes) {
   const auto form = in.fixed<std::uint8_t>();
   if (form > 1) return std::nullopt;
   const std::uint64_t count = in.varint();
-  if (count > kMostStored) return std::nullopt;
+  // More than kExact, where changes were merged that a compacted log brought out of step.
+  if (count > bytes.size() / kAuthorBytes) return std::nullopt;
   set.members_.reserve(count);
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     const auto author = in.fixed<std::uint64_t>();
@@ -237,31 +236,32 @@ std::vector<AuthorSetRecord> records_of(std::string_view set_key, const AuthorSe
 
 Result<void> fold_author_set(std::string_view key, std::optional<std::string_view> value,
                              StoreBatch& batch) {
-  if (key.starts_with(kAuthorSetRecord)) {
-    if (!value) {
-      batch.erase(Space::Authors, key.substr(1));
-      return {};
-    }
+  const auto damaged_record = [] {
+    return fail(Code::Corrupt, "authors: a record of a set is damaged");
+  };
+  const bool is_whole = key.starts_with(kAuthorSetRecord);
+  const std::size_t around = is_whole ? 1 : 1 + kAuthorBytes;
+  if (!tells_author_set(key) || key.size() <= around) return damaged_record();
+  const std::string_view set_key = key.substr(1, key.size() - around);
+  if (!parse_author_set_key(set_key)) return damaged_record();
+  if (is_whole && !value) {
+    batch.erase(Space::Authors, set_key);
+    return {};
+  }
+  if (is_whole) {
     const auto set = AuthorSet::decode(*value);
     if (!set || !set->is_sketch()) {
       return fail(Code::Corrupt,
                   "authors: the record of a whole set is damaged, or an earlier version wrote it; "
                   "begin with another topic_prefix");
     }
-    batch.put(Space::Authors, key.substr(1), *value);
+    batch.put(Space::Authors, set_key, *value);
     return {};
   }
-  constexpr std::size_t kAuthorBytes = sizeof(std::uint64_t);
-  if (!key.starts_with(kAuthorRecord) || key.size() <= kAuthorBytes) {
-    return fail(Code::Corrupt, "authors: a record of a set is damaged");
-  }
-  const std::string_view set_key = key.substr(1, key.size() - 1 - kAuthorBytes);
   const std::string_view messages = value.value_or(std::string_view("\0", 1));
   ByteReader in(messages);
   in.varint();
-  if (!in.ok() || !in.at_end() || !parse_author_set_key(set_key)) {
-    return fail(Code::Corrupt, "authors: a record of a set is damaged");
-  }
+  if (!in.ok() || !in.at_end()) return damaged_record();
   const std::string change = std::string(key.substr(key.size() - kAuthorBytes)).append(messages);
   batch.merge(Space::Authors, set_key, change);
   return {};

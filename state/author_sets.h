@@ -101,13 +101,13 @@ struct AuthorSetKey {
 std::optional<AuthorSetKey> parse_author_set_key(std::string_view key);
 // How records of `counters` tell of sets, so that each may come again, and also what a compacted
 // topic keeps of them tells the same:
-//   0x02 key          stored form   a whole set, which is a sketch; without a value, nothing of
-//   before 0x03 key author   messages      how many messages of an author are in an exact set; says
-//   nothing
-//                                   of a sketch. Without a value there are none, and the author is
-//                                   named no more
-// The author is a u64, `messages` a varint. Exact sets are told author by author, since a whole one
-// would be written anew with each message. No counter's key begins so.
+//
+//   0x02 key         stored form of a sketch, or no value: nobody is in the set
+//   0x03 key author  how many messages of the author an exact set counts, or no value: none
+//
+// The author is a u64, the number a varint. A record of an author says nothing of a sketch. Exact
+// sets are told author by author, since a whole one would be written anew with each message. No
+// counter's key begins so.
 constexpr char kAuthorSetRecord = '\x02';
 constexpr char kAuthorRecord = '\x03';
 constexpr bool tells_author_set(std::string_view record_key) {

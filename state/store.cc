@@ -170,6 +170,12 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& director
                 fmt::format("store: {} has format {}; this program reads formats up to {}",
                             directory.string(), **format, kFormat));
   }
+  if (is_older && options.is_cache) {
+    return fail(
+        Code::Corrupt,
+        fmt::format("store: {} has format {}, this program's is {}: it is to be made anew; {}",
+                    directory.string(), **format, kFormat, options.way_out));
+  }
   if (is_older && **format != kOlderFormats.back() && !options.read_only) {
     auto counted = count_newer_dimensions(*store);
     if (!counted) return std::unexpected(std::move(counted.error()));

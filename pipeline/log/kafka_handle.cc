@@ -62,9 +62,9 @@ Result<KafkaConf> kafka_conf(const KafkaOptions& options,
       {"compression.type", "lz4"},
       {"socket.timeout.ms", fmt::to_string(options.request_timeout.count())},
       {"reconnect.backoff.max.ms", "1000"},  // 10 s by default: too long after a restart
-      // Half of the default. A client that has so much fetches nothing for up to a second, so this
-      // is also the most that a worker reads in one.
-      {"queued.max.messages.kbytes", "32768"},
+      // A fifth of the default, two or three batches of a worker: what is ahead of them is memory
+      // for nothing. A client that has so much fetches nothing for up to a second.
+      {"queued.max.messages.kbytes", "12288"},
       // Off, error callbacks are not told of broken connections, and a late EndTxn goes unnoticed.
       {"log.connection.close", "true"},
   };

@@ -142,7 +142,7 @@ struct View::Impl {
   void tell_actions();
   void fold_alert(const LogRecord& record);
   void fold_latest(Topic topic, const LogRecord& record, StoreBatch& batch);
-  void fold_counter(const LogRecord& record, StoreBatch& batch);
+  Result<void> fold_counter(const LogRecord& record, StoreBatch& batch);
   void push(const LogRecord& record, const ConversationRecord* change, const std::string& before);
   void advance(Time time);
 };
@@ -259,7 +259,8 @@ Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds w
     if (source.topic == Topic::Authors) fold_first_seen(record, effects.state);
     if (source.topic == Topic::Tagged) fold_latest(source.topic, record, effects.state);
     if (source.topic == Topic::Counters || source.topic == Topic::CountersLong) {
-      fold_counter(record, effects.state);
+      auto counted = fold_counter(record, effects.state);
+      if (!counted) return std::unexpected(std::move(counted.error()));
     }
     folded = std::max(folded, record.offset + 1);
     // What is told again does not move the place back.
@@ -360,23 +361,24 @@ void View::Impl::fold_latest(Topic topic, const LogRecord& record, StoreBatch& b
   batch.put(Space::Latest, key, latest_value(record.partition, as_of.load(), *record.value));
 }
 
-void View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
+Result<void> View::Impl::fold_counter(const LogRecord& record, StoreBatch& batch) {
   if (is_cut_key(record.key)) {
-    if (!record.value) return;
+    if (!record.value) return {};
     const auto part = parse_cut_part(*record.value);
     if (part && !part->more) advance(start_of_minute(part->cut.minute + 1));
-    return;
+    return {};
   }
-  if (tells_author_set(record.key)) {
-    auto folded = fold_author_set(record.key, record.value, batch);
-    if (!folded) spdlog::error("view topic=counters error=\"{}\"", folded.error().message);
-    return;
+  if (tells_author_set(record.key)) return fold_author_set(record.key, record.value, batch);
+  if (!parse_counter_key(record.key)) {
+    return fail(Code::Corrupt,
+                "view: a record of counters is damaged, or a newer version wrote it");
   }
   if (record.value) {
     batch.put(Space::Counters, record.key, *record.value);
   } else {
     batch.erase(Space::Counters, record.key);
   }
+  return {};
 }
 
 View::View(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

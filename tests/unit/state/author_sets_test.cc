@@ -222,6 +222,8 @@ TEST(AuthorSetRecords, ThatAreDamagedAreRefused) {
   const AuthorSetRecord whole = whole_set_record(author_set_key(Partition{1}, kTheme, 5), {});
   EXPECT_FALSE(fold_author_set(whole.key, set_of(0, 3).encode(), batch));
   EXPECT_FALSE(fold_author_set(whole.key, set_of(0, 300).encode() + "x", batch));
+  EXPECT_FALSE(fold_author_set(whole.key.substr(0, 9), std::nullopt, batch));
+  EXPECT_FALSE(fold_author_set("\x02", std::nullopt, batch));
   EXPECT_FALSE(fold_author_set("\x04" + good.key.substr(1), good.value, batch));
   EXPECT_TRUE(batch.empty());
 }

@@ -293,22 +293,29 @@ Rows rows_of(const Store& store) {
   return rows;
 }
 
-Rows folded(const std::vector<AuthorSetRecord>& records) {
+using Records = std::vector<AuthorSetRecord>;
+
+// `first` and then `rest`, each in a write of its own.
+Rows folded(const Records& first, const Records& rest = {}) {
   ScratchStore store;
-  StoreBatch batch;
-  for (const AuthorSetRecord& record : records) {
-    EXPECT_TRUE(fold_author_set(record.key, record.value, batch));
+  for (const Records* records : {&first, &rest}) {
+    StoreBatch batch;
+    for (const AuthorSetRecord& record : *records) {
+      EXPECT_TRUE(fold_author_set(record.key, record.value, batch));
+    }
+    EXPECT_TRUE(store->write(batch, Durability::Buffered));
   }
-  EXPECT_TRUE(store->write(batch, Durability::Buffered));
   return rows_of(*store);
 }
 
-// The last record of each key, where it stands, as a compacted topic keeps them.
-std::vector<AuthorSetRecord> compacted(const std::vector<AuthorSetRecord>& records) {
-  std::vector<AuthorSetRecord> out;
+// The last record of each key, where it stands, as a compacted topic keeps them, and without
+// tombstones later on.
+Records compacted(const Records& records, bool with_tombstones) {
+  Records out;
   std::set<std::string> later;
   for (std::size_t i = records.size(); i-- > 0;) {
-    if (later.insert(records[i].key).second && records[i].value) out.push_back(records[i]);
+    const bool is_last = later.insert(records[i].key).second;
+    if (is_last && (with_tombstones || records[i].value)) out.push_back(records[i]);
   }
   std::ranges::reverse(out);
   return out;
@@ -323,7 +330,7 @@ TEST(AuthorsOfAnHour, AreTheSameWhereTheirRecordsAreFolded) {
     std::mt19937 random(seed);
     ScratchStore store;
     auto authors = std::make_unique<Authors>(*store);
-    std::vector<AuthorSetRecord> told;
+    Records told;
     std::vector<std::tuple<Series, AuthorKey>> wrote;
     std::set<std::string> ever;
     const std::size_t many = seed % 2 == 0 ? 150 : 600;
@@ -368,13 +375,26 @@ TEST(AuthorsOfAnHour, AreTheSameWhereTheirRecordsAreFolded) {
       if (random() % 9 == 0) authors = std::make_unique<Authors>(*store);
       const Rows rows = rows_of(*store);
       if (batch % 3 == 2) {
+        const auto middle = told.begin() + static_cast<std::ptrdiff_t>(random() % told.size());
+        const Records tail = compacted({middle, told.end()}, true);
         ASSERT_EQ(folded(told), rows) << "seed " << seed << " batch " << batch;
-        ASSERT_EQ(folded(compacted(told)), rows) << "seed " << seed << " batch " << batch;
+        ASSERT_EQ(folded(compacted(told, false)), rows) << "seed " << seed << " batch " << batch;
+        ASSERT_EQ(folded({told.begin(), middle}, tail), rows)
+            << "seed " << seed << " batch " << batch;
+        ASSERT_EQ(folded(told, told), rows) << "seed " << seed << " batch " << batch;
       }
-      if (batch == 29) {
-        std::vector<AuthorSetRecord> twice = told;
-        twice.insert(twice.end(), told.begin(), told.end());
-        ASSERT_EQ(folded(twice), rows) << "seed " << seed;
+      std::map<std::string, std::map<std::uint64_t, std::int64_t>> all;
+      for (const auto& [series, one] : wrote) {
+        ++all[author_set_key(Partition{0}, series, 5)][author_in_sets(one)];
+      }
+      for (const auto& [key, messages] : all) {
+        ASSERT_TRUE(rows.contains(key)) << "seed " << seed << " batch " << batch;
+        EXPECT_TRUE(AuthorSet::decode(rows.at(key))->agrees_with(messages))
+            << "seed " << seed << " batch " << batch;
+      }
+      for (const auto& [key, value] : rows) {
+        EXPECT_TRUE(all.contains(key) || AuthorSet::decode(value)->is_sketch())
+            << "seed " << seed << " batch " << batch;
       }
       for (const auto& [key, value] : rows) {
         ever.insert(key);
@@ -385,6 +405,73 @@ TEST(AuthorsOfAnHour, AreTheSameWhereTheirRecordsAreFolded) {
   }
   EXPECT_GT(sketches, 10U);
   EXPECT_GT(vanished, 2U);
+}
+
+TEST(AuthorsOfAnHour, OfWhichASketchIsMadeAreNamedByNoRecordAnyMore) {
+  ScratchStore store;
+  Authors authors(*store);
+  const Series theme{Dimension::Theme, "t"};
+  Records told;
+  for (int i = 0; i < 300; ++i) {
+    authors.count(Partition{0}, theme, 5,
+                  author(static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8)), 1);
+    if (i != 199 && i != 299) continue;
+    StoreBatch batch;
+    const auto changes = authors.flush_sets(batch);
+    ASSERT_TRUE(changes);
+    for (const Authors::SetChange& change : *changes) {
+      told.insert(told.end(), change.records.begin(), change.records.end());
+    }
+    ASSERT_TRUE(store->write(batch, Durability::Buffered));
+    authors.settled();
+  }
+
+  const Records kept = compacted(told, false);
+
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].key.front(), kAuthorSetRecord);
+}
+
+// Their name is gone from the set while a message of theirs still counts: what is taken back and
+// counted again afterwards counts the same in the store and in what is remembered.
+TEST(AuthorsOfAnHour, AreRememberedAsTheyAreStored) {
+  const Series theme{Dimension::Theme, "t"};
+  std::set<std::string> stored;
+  for (const bool anew : {false, true}) {
+    ScratchStore store;
+    auto authors = std::make_unique<Authors>(*store);
+    authors->count(Partition{0}, theme, 5, author(1), 1);
+    authors->count(Partition{0}, theme, 5, author(2), 1);
+    write(*store, *authors);
+    ASSERT_TRUE(authors->erase(Partition{0}, author(1), Time{}));
+    write(*store, *authors);
+    for (int i = 0; i < 2; ++i) {
+      if (anew) authors = std::make_unique<Authors>(*store);
+      if (i == 0) authors->count(Partition{0}, theme, 5, author(1), -1);
+      authors->count(Partition{0}, theme, 5, author(1), 1);
+      write(*store, *authors);
+    }
+    stored.insert(store->get(Space::Authors, author_set_key(Partition{0}, theme, 5))->value());
+  }
+  EXPECT_EQ(stored.size(), 1U);
+}
+
+TEST(AuthorsOfAnHour, AreReadAnewWhenAnotherMayHaveCounted) {
+  ScratchStore store;
+  Authors authors(*store);
+  Authors other(*store);
+  const Series theme{Dimension::Theme, "t"};
+  authors.count(Partition{0}, theme, 5, author(1), 1);
+  write(*store, authors);
+  other.count(Partition{0}, theme, 5, author(1), 1);
+  write(*store, other);
+
+  authors.reread(Partition{0});
+  authors.count(Partition{0}, theme, 5, author(1), 1);
+  write(*store, authors);
+
+  const auto stored = store->get(Space::Authors, author_set_key(Partition{0}, theme, 5));
+  EXPECT_EQ(AuthorSet::decode(stored->value())->messages_of(author_in_sets(author(1))), 3);
 }
 
 TEST(AuthorsOfAnHour, StayBoundedAndTellNoMoreNames) {

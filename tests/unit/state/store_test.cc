@@ -132,6 +132,26 @@ TEST(Store, TakesOverTheFormatBefore) {
   EXPECT_EQ((*store)->get(Space::Meta, key)->value(), "4");
 }
 
+// The log that a cache is made from says what its rows cannot: that it is of another form, too.
+TEST(Store, OfAnOlderFormatThatIsACacheIsMadeAnew) {
+  const ScratchDirectory directory;
+  {
+    auto store = Store::open(directory.path(), {.is_cache = true});
+    ASSERT_TRUE(store);
+    StoreBatch batch;
+    batch.put(Space::Meta,
+              "\x01"
+              "format",
+              "3");
+    ASSERT_TRUE((*store)->write(batch, Durability::Synced));
+  }
+
+  const auto store = Store::open(directory.path(), {.is_cache = true});
+
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Code::Corrupt);
+}
+
 TEST(Store, RefusesANewerFormat) {
   const ScratchDirectory directory;
   {

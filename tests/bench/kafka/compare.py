@@ -67,11 +67,11 @@ def spread(values, form="{:,.0f}"):
 
 
 def print_drains(results):
-    print("\nsystem         mentions/s                    processor s/million     broker's   MiB    commits")
+    print("\nsystem          mentions/s                    processor s/million     broker's   MiB    commits")
     for name in DRAINED:
         if not results.of("drain", name):
             continue
-        print(f"{name:13}  {spread(results.values(name, 'rate')):28}  "
+        print(f"{name:14}  {spread(results.values(name, 'rate')):28}  "
               f"{spread(results.values(name, 'cpu'), '{:.1f}'):22}  "
               f"{statistics.median(results.values(name, 'broker_cpu')):8.1f}  "
               f"{max(results.values(name, 'peak')) / 2**20:6.0f}  "

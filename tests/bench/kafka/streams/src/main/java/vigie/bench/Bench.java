@@ -22,8 +22,9 @@ import org.apache.kafka.streams.state.Stores;
  *
  * <p>It does less: it knows creates only (no edits, deletes, hiding, erasures), matches folded words
  * and phrases and no other query, keeps no sets of authors and tells no questions, remembers eight
- * bytes of a message where Vigie keeps a record from which all of it can be taken back, copies the
- * mention's bytes instead of writing it anew, writes no conversations, no first sights of authors, no
+ * bytes of a message where Vigie keeps a record from which all of it can be taken back, names authors
+ * as they are where Vigie hashes them under a key, copies the mention's bytes instead of writing it
+ * anew, writes no conversations, no first sights of authors, no
  * cuts for alerts, forgets no bucket that has expired, and keeps no order between partitions. It does
  * nothing that Vigie does not. With COUNTERS `themes` it counts themes alone.
  *

@@ -10,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from broker import Broker
-from service import RULES, Service, counters, equal, over_partitions, scratch, wait_until
+from service import RULES, Service, counters, equal, in_partitions, over_partitions, scratch, wait_until
 
 PARTITIONS = 6
 
@@ -131,7 +131,7 @@ def main():
         subprocess.run([options.vigie, "replay", "--rules", RULES, "--input", made, "--out", out],
                        check=True, capture_output=True)
         with open(os.path.join(out, "counters.ndjson"), encoding="utf-8") as lines:
-            expected = counters(lines)
+            expected = in_partitions(counters(lines))
         with open(os.path.join(out, "items.ndjson"), encoding="utf-8") as lines:
             items = {item["id"]: (item["queue"], item["state"], item["priority"], item["route"],
                                   tuple(item["messages"])) for item in map(json.loads, lines)}

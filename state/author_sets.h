@@ -51,7 +51,7 @@ class AuthorSet {
   // are erased.
   std::vector<std::uint64_t> named() const;
 
-  // How many messages of an author it counts; of a sketch, 1 for those it names.
+  // How many messages of an author an exact set counts.
   std::int64_t messages_of(std::uint64_t author) const;
   // All authors of a set that is exact, ascending; of a sketch those it knows by name.
   std::vector<std::uint64_t> known() const;

@@ -12,25 +12,10 @@
 #include "state/author_sets.h"
 #include "state/authors.h"
 #include "state/cut.h"
-#include "tests/fakes/scratch_store.h"
+#include "tests/unit/state/authors_fixture.h"
 
 namespace vigie {
 namespace {
-
-AuthorKey author(std::uint8_t n, std::uint8_t m = 0) {
-  AuthorKey key{};
-  key[0] = n;
-  key[1] = m;
-  return key;
-}
-
-void write(Store& store, Authors& authors) {
-  StoreBatch batch;
-  ASSERT_TRUE(authors.flush_sets(batch));
-  authors.flush_rows(batch);
-  ASSERT_TRUE(store.write(batch, Durability::Buffered));
-  authors.settled();
-}
 
 TEST(AuthorsOfAnHour, AreReadBackFromAnHourOn) {
   ScratchStore store;

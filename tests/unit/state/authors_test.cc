@@ -4,25 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/fakes/scratch_store.h"
+#include "tests/unit/state/authors_fixture.h"
 
 namespace vigie {
 namespace {
-
-AuthorKey author(std::uint8_t n, std::uint8_t m = 0) {
-  AuthorKey key{};
-  key[0] = n;
-  key[1] = m;
-  return key;
-}
-
-void write(Store& store, Authors& authors) {
-  StoreBatch batch;
-  ASSERT_TRUE(authors.flush_sets(batch));
-  authors.flush_rows(batch);
-  ASSERT_TRUE(store.write(batch, Durability::Buffered));
-  authors.settled();
-}
 
 TEST(Authors, AreNewOnceAlsoWithinABatch) {
   ScratchStore store;

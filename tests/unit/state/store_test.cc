@@ -132,6 +132,28 @@ TEST(Store, TakesOverTheFormatBefore) {
   EXPECT_EQ((*store)->get(Space::Meta, key)->value(), "4");
 }
 
+// The store asks long after whoever opened it has forgotten its options.
+TEST(Store, AsksWhatToDropAsLongAsItIsOpen) {
+  const ScratchDirectory directory;
+  const std::string old = "an old row, with a key that is too long to be kept in place";
+  auto options = std::make_unique<StoreOptions>();
+  options->drop = [old](Space space, std::string_view key, std::string_view) {
+    return space == Space::Ledger && key == old;
+  };
+  auto store = Store::open(directory.path(), *options);
+  ASSERT_TRUE(store);
+  options.reset();
+  StoreBatch batch;
+  batch.put(Space::Ledger, old, "1");
+  batch.put(Space::Ledger, "kept", "2");
+  ASSERT_TRUE((*store)->write(batch, Durability::Buffered));
+
+  ASSERT_TRUE((*store)->scour({{Space::Ledger, "", "z"}}));
+
+  EXPECT_FALSE((*store)->get(Space::Ledger, old)->has_value());
+  EXPECT_TRUE((*store)->get(Space::Ledger, "kept")->has_value());
+}
+
 // The log that a cache is made from says what its rows cannot: that it is of another form, too.
 TEST(Store, OfAnOlderFormatThatIsACacheIsMadeAnew) {
   const ScratchDirectory directory;

@@ -155,6 +155,32 @@ TEST(ViewElsewhere, FoldsCountersAndWhoWroteUntilNobodyDid) {
   EXPECT_TRUE((*view)->author_sets().dump({}, [](auto&&...) { FAIL(); }));
 }
 
+// What it cannot read it neither skips nor takes for read: the records before are told again.
+TEST(ViewElsewhere, StopsAtARecordOfCountersThatItCannotRead) {
+  for (const std::string& key :
+       {std::string("\x03x"), std::string("\x02x"), std::string("\x09 of a newer version")}) {
+    ScratchLog log;
+    prometheus::Registry registry;
+    ViewOptions options;
+    options.fold_state = true;
+    auto view = View::open(*log, log.store(), registry, options);
+    ASSERT_TRUE(view) << view.error().message;
+    const std::string counter =
+        counter_key({{}, {Dimension::Brand, "acme", {}}, Granularity::Hour, 5});
+    Measures measures{};
+    at(measures, Measure::Mentions) = 3;
+    ASSERT_TRUE(log->append({{Topic::Counters, {}, counter, encode(measures)},
+                             {Topic::Counters, {}, key, std::string("?")}}));
+
+    for (int tries = 0; tries < 2; ++tries) {
+      const auto stepped = (*view)->step(milliseconds{0});
+      ASSERT_FALSE(stepped);
+      EXPECT_EQ(stepped.error().code, Code::Corrupt);
+      EXPECT_FALSE(log.store().get(Space::Counters, counter)->has_value());
+    }
+  }
+}
+
 class ViewOfKafka : public testing::Test {
  protected:
   // A view that folds all that workers write, and has come to the end.

@@ -296,6 +296,54 @@ TEST_F(Working, TellsNoLagOfAPartitionThatWasDealtAway) {
   EXPECT_EQ(series(), 0U);
 }
 
+// What one worker knew of a partition is old when it comes back from another.
+TEST_F(Working, KnowsWhomAnotherHidOrErasedWhileItHadThePartition) {
+  for (const Op op : {Op::HideAuthor, Op::EraseAuthor}) {
+    ScratchLog two(2);
+    DealingLog dealing(*two);
+    const auto worker = [&](int number) {
+      auto made = std::make_unique<Worker>(
+          dealing, two.store(), keys_, [this] { return rules_; }, registry_,
+          WorkerOptions{.number = number});
+      EXPECT_TRUE(made->start());
+      return made;
+    };
+    const auto log_to_first = [&](const Mention& mention) {
+      Record record;
+      record.key = "x/1";
+      record.partition = Partition{0};
+      append_json(record.value.emplace(), mention);
+      ASSERT_TRUE(two->append({record}));
+    };
+    const auto mentions = [&] {
+      const auto buckets =
+          CounterReader(two.store(), 2)
+              .series({Dimension::Brand, "acme"}, Granularity::Hour, hour_of(kNow), hour_of(kNow));
+      return !buckets || buckets->empty() ? 0 : at(buckets->front().value, Measure::Mentions);
+    };
+    const auto one = worker(1);
+    const auto other = worker(2);
+    dealing.deal({{{Partition{0}}}, {{Partition{1}}}});
+    log_to_first(acme_mention("1", "acme", kNow));
+    ASSERT_TRUE(one->step(milliseconds{0}));
+    ASSERT_EQ(mentions(), 1);
+
+    dealing.deal({{{Partition{1}}}, {{Partition{0}}}});
+    log_to_first(acme_author_op(op, "7", kNow + seconds{10}));
+    while (other->step(milliseconds{0}).value_or(0) > 0) {
+    }
+    ASSERT_TRUE(one->step(milliseconds{0}));
+    ASSERT_EQ(mentions(), 0) << name(op);
+    dealing.deal({{{Partition{0}}}, {{Partition{1}}}});
+    // Received before: of an erased author it comes again.
+    log_to_first(acme_mention("2", "acme", kNow + seconds{5}));
+    while (one->step(milliseconds{0}).value_or(0) > 0) {
+    }
+
+    EXPECT_EQ(mentions(), 0) << name(op);
+  }
+}
+
 TEST_F(Working, TellsViewsElsewhereWhoWroteAndThatNobodyDidAfterAll) {
   WorkerOptions options;
   options.log_is_remote = true;

@@ -52,8 +52,8 @@ Result<std::optional<Applied>> stored_applied(const Store& store, Topic topic,
   return out;
 }
 
-// Records of a changelog are small: the 100,000 that librdkafka reads ahead by default are folded in
-// a third of a second, and who has read that many fetches nothing for up to a whole one.
+// Records of a changelog are small: the 100,000 that librdkafka reads ahead by default are folded
+// in a third of a second, and who has read that many fetches nothing for up to a whole one.
 Result<KafkaHandle> reader_of_records(KafkaOptions options) {
   options.properties.try_emplace("queued.min.messages", "400000");
   options.properties.try_emplace("queued.max.messages.kbytes", "49152");

@@ -129,7 +129,8 @@ struct ReadOptions {
   // Names the committed offsets.
   std::string group;
   // Partitions are shared out among the readers of the group, over all machines; else this reader
-  // has all of them.
+  // has all of them. It joins the group with its first poll, and polls from then on: the others
+  // wait for it.
   bool shared = false;
   // Starts this many records before the committed offset of each partition (as far as they are
   // kept).
@@ -138,6 +139,7 @@ struct ReadOptions {
   bool from_oldest = true;
   // Kafka: what this reader commits happens exactly once, with its offsets, and the state of a
   // partition that comes to it is brought up to date from these records first. Needs `shared`.
+  // EventLog::read ends what a process that died under the same name has left open.
   // Embedded: the store is the log's, so that is so anyway.
   std::shared_ptr<const Changelog> changelog;
   // Kafka: what is folded from a compacted topic, not shared and without a changelog, is whole only

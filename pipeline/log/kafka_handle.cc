@@ -112,6 +112,20 @@ Result<KafkaHandle> kafka_consumer(const KafkaOptions& options, std::string_view
   return handle;
 }
 
+void look_up_topics(rd_kafka_t* handle, std::span<const std::string> topics,
+                    std::chrono::milliseconds wait) {
+  struct FreeTopic {
+    void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
+  };
+  std::vector<std::unique_ptr<rd_kafka_topic_t, FreeTopic>> known;
+  for (const std::string& topic : topics) {
+    if (!topic.empty()) known.emplace_back(rd_kafka_topic_new(handle, topic.c_str(), nullptr));
+  }
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const auto error = rd_kafka_metadata(handle, 0, nullptr, &metadata, kafka_wait(wait));
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
+}
+
 void pass_point(const KafkaOptions& options, std::string_view point) {
   if (options.at_point) options.at_point(point);
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,11 @@ Result<KafkaHandle> kafka_handle(KafkaConf conf, KafkaRole role);
 // read is an error: it must not begin again over what was read.
 Result<KafkaHandle> kafka_consumer(const KafkaOptions& options, std::string_view name,
                                    const std::string& isolation);
+
+// Waits until the handle knows where the partitions of these topics are, at most so long: by itself
+// it begins to ask up to a second after it first needs to know. Empty names are passed over.
+void look_up_topics(rd_kafka_t* handle, std::span<const std::string> topics,
+                    std::chrono::milliseconds wait);
 
 // Tells a point that a crash may be tried at.
 void pass_point(const KafkaOptions& options, std::string_view point);

@@ -65,16 +65,10 @@ Result<bool> KafkaReader::restore(milliseconds wait) {
   return true;
 }
 
-// In this order: an earlier owner of the name ends with its transaction; then the group tells its
-// offsets, once nothing is pending; and only then the ends of the changelog are read, which hold
-// what those offsets stand for.
+// In this order: an earlier owner of the name has ended with its transaction, since this one was
+// opened; then the group tells its offsets, once nothing is pending; and only then the ends of the
+// changelog are read, which hold what those offsets stand for.
 Result<bool> KafkaReader::prepare_restore() {
-  if (!transactor_) {
-    auto opened = KafkaTransactor::open(options_, source_.transaction_id);
-    if (!opened) return std::unexpected(opened.error());
-    transactor_ = std::move(*opened);
-    return false;  // it may have taken long: what was dealt may have changed
-  }
   if (!once_.in_group) {
     auto found = group_offsets(kGroupQuestion);
     if (!found) return std::unexpected(found.error());

@@ -138,11 +138,22 @@ Result<void> KafkaReader::connect() {
     if (auto fresh = forget_if_stale(); !fresh) return fresh;
     return settle_at_once();
   }
+  if (!read_.changelog) return {};
+  // At once, and not with the first partitions: whoever waits for the end of a topic would wait
+  // for the broker's timer to end what this name left open when its process died.
+  auto opened = KafkaTransactor::open(options_, source_.transaction_id);
+  if (!opened) return std::unexpected(opened.error());
+  transactor_ = std::move(*opened);
+  return {};
+}
+
+Result<void> KafkaReader::join() {
   const KafkaOffsets topics(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(topics.get(), topic_.c_str(), RD_KAFKA_PARTITION_UA);
   if (const auto error = rd_kafka_subscribe(handle_.get(), topics.get())) {
     return std::unexpected(kafka_error(fmt::format("subscribe to {}", topic_), error));
   }
+  is_member_ = true;
   return {};
 }
 
@@ -180,6 +191,9 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
   messages_.clear();
   bytes_ = 0;
   rebalanced_ = false;
+  if (read_.shared && !is_member_) {
+    if (auto joined = join(); !joined) return std::unexpected(joined.error());
+  }
   if (auto fresh = keep_fresh(); !fresh) return std::unexpected(fresh.error());
   if (dealt_ && read_.changelog) {
     auto restored = restore(wait);

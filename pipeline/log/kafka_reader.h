@@ -81,6 +81,7 @@ class KafkaReader : public LogReader {
   KafkaReader(const KafkaOptions& options, Source source, ReadOptions read, KafkaProducer& producer,
               Store& store);
   Result<void> connect();
+  Result<void> join();
   Result<void> bind_store();
   Result<void> settle(std::chrono::milliseconds wait);
   bool look_for_the_end();
@@ -132,6 +133,7 @@ class KafkaReader : public LogReader {
   std::uint64_t left_ = 0;  // of the changelog, as the observer knows it
   std::chrono::steady_clock::time_point dropped_at_{};
 
+  bool is_member_ = false;                       // of its group, if it has one
   std::map<Partition, Place> places_;            // what is read now
   std::optional<std::vector<Partition>> dealt_;  // given to us, where to start not yet known
   std::chrono::steady_clock::time_point dealt_at_{};

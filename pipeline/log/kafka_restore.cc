@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kBatchRecords = 5'000;
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;
+constexpr milliseconds kLookUp{1'000};
 
 std::string applied_key(Topic topic, Partition partition) {
   std::string key{'\x01', 'p', static_cast<char>(topic)};
@@ -57,6 +58,8 @@ Result<std::optional<Applied>> stored_applied(const Store& store, Topic topic,
 Result<KafkaHandle> reader_of_records(KafkaOptions options) {
   options.properties.try_emplace("queued.min.messages", "400000");
   options.properties.try_emplace("queued.max.messages.kbytes", "49152");
+  // Half a second by default, and a partition with nothing to read says so only then.
+  options.properties.try_emplace("fetch.wait.max.ms", "50");
   return kafka_consumer(options, "restore", "read_committed");
 }
 
@@ -170,6 +173,9 @@ Result<void> KafkaRestore::Impl::start_over(Partition partition, std::string why
 }
 
 Result<void> KafkaRestore::Impl::assign() {
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : topics) names.push_back(name);
+  look_up_topics(records.get(), names, kLookUp);
   const KafkaOffsets list(rd_kafka_topic_partition_list_new(static_cast<int>(places.size())));
   for (const auto& [at, place] : places) {
     rd_kafka_topic_partition_list_add(list.get(), kafka_topic(options, at.first).c_str(),

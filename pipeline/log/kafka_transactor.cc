@@ -142,6 +142,8 @@ Result<std::unique_ptr<KafkaTransactor>> KafkaTransactor::open(
   auto handle = kafka_handle(std::move(*conf), KafkaRole::Producer);
   if (!handle) return std::unexpected(handle.error());
   impl->handle = std::move(*handle);
+  // The coordinator is asked for at once or half a second later, when there is no connection yet.
+  look_up_topics(impl->handle.get(), impl->topics, kSlice);
   const KafkaError error =
       impl->insist([&](int wait) { return rd_kafka_init_transactions(impl->handle.get(), wait); });
   if (error != nullptr) return std::unexpected(impl->error_of("begin", error));

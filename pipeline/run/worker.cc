@@ -372,14 +372,16 @@ Worker::~Worker() {
 
 Result<void> Worker::start() {
   Impl& self = *impl_;
-  if (self.options.author_fold != nullptr) {
-    auto known = self.options.author_fold->catch_up(self.options.stopping);
-    if (!known) return known;
-  }
   ReadOptions mentions{.group = "worker", .shared = true};
   if (self.options.log_is_remote) mentions.changelog = worker_changelog();
   auto reader = self.log.read(Topic::Mentions, mentions, self.store);
   if (!reader) return std::unexpected(std::move(reader.error()));
+  // Behind the reader, which has ended the transaction of the worker before it: the end of
+  // `authors` lies behind that. And before its first poll, with which the group waits for it.
+  if (self.options.author_fold != nullptr) {
+    auto known = self.options.author_fold->catch_up(self.options.stopping);
+    if (!known) return known;
+  }
   self.log_reader = std::move(*reader);
   return {};
 }

@@ -1,10 +1,13 @@
 // What a reader with a changelog does over a real broker: one transaction, and state that is read
 // back from it.
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
 
 #include "pipeline/log/kafka_commit.h"
+#include "pipeline/log/kafka_handle.h"
 #include "tests/contract/log_world.h"
 #include "tests/kafka/broker.h"
 
@@ -163,6 +166,42 @@ TEST(KafkaOnce, AReaderBeyondTheLastPartitionIsSettledWithNone) {
   }
 
   EXPECT_EQ(sizes, (std::vector<std::size_t>{0, 1, 1, 1}));
+}
+
+// Nobody could read on to the end of a topic before the broker's timer ended what the name left
+// open: here that takes longer than a test may.
+TEST(KafkaOnce, WhatAWorkerThatDiedLeftOpenEndsBeforeItsNextJoinsTheGroup) {
+  KafkaOptions options = fresh_kafka_options();
+  options.instance_id = "node";
+  LogWorld world(opening(options));
+  auto conf = kafka_conf(options, {{"transactional.id", options.topic_prefix + "workers-node-0"},
+                                   {"transaction.timeout.ms", "600000"},
+                                   {"message.timeout.ms", "60000"}});
+  ASSERT_TRUE(conf);
+  auto dead = kafka_handle(std::move(*conf), KafkaRole::Producer);
+  ASSERT_TRUE(dead);
+  ASSERT_EQ(rd_kafka_init_transactions(dead->get(), 60'000), nullptr);
+  ASSERT_EQ(rd_kafka_begin_transaction(dead->get()), nullptr);
+  const std::string topic = kafka_topic(options, Topic::Authors);
+  const Record open = record(Topic::Authors, 0, "a", "v");
+  ASSERT_EQ(kafka_produce(dead->get(), topic.c_str(), open, nullptr), RD_KAFKA_RESP_ERR_NO_ERROR);
+  ASSERT_EQ(rd_kafka_flush(dead->get(), 60'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+  auto eyes = kafka_consumer(options, "eyes", "read_committed");
+  ASSERT_TRUE(eyes);
+  const auto ended = [&] {
+    const auto extent = kafka_extent(eyes->get(), topic, Partition{0}, options.request_timeout);
+    return extent ? extent->second : Offset{-1};
+  };
+  ASSERT_EQ(ended(), 0);
+
+  const auto next = worker(world);
+
+  // The record and the marker of its end.
+  for (int i = 0; i < 100 && ended() != 2; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+  EXPECT_EQ(ended(), 2);
+  EXPECT_TRUE(next->partitions().empty()) << "it has not joined the group yet";
 }
 
 TEST(KafkaOnce, HalfATransactionIsCorrupt) {

@@ -177,6 +177,23 @@ void rd_kafka_event_destroy(rd_kafka_event_t* /*event*/) {}
 
 // What a producer does.
 
+rd_kafka_topic_t* rd_kafka_topic_new(rd_kafka_t* /*handle*/, const char* /*topic*/,
+                                     rd_kafka_topic_conf_t* /*conf*/) {
+  return nullptr;
+}
+
+void rd_kafka_topic_destroy(rd_kafka_topic_t* /*topic*/) {}
+
+// Nobody needs it here: partitions are where they are.
+rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t* /*handle*/, int /*all_topics*/,
+                                      rd_kafka_topic_t* /*only*/,
+                                      const rd_kafka_metadata_t** /*metadata*/,
+                                      int /*timeout_ms*/) {
+  return RD_KAFKA_RESP_ERR__TRANSPORT;
+}
+
+void rd_kafka_metadata_destroy(const rd_kafka_metadata_t* /*metadata*/) {}
+
 rd_kafka_error_t* rd_kafka_init_transactions(rd_kafka_t* handle, int timeout_ms) {
   handle->client->step();
   return producer(handle).begin_producing(timeout_ms);

@@ -104,12 +104,37 @@ void Feed::push(Partition partition, Offset next, std::string type, std::string 
   for (const auto& [id, wake] : subscribers_) wake();
 }
 
-void Feed::set_caught_up(bool caught_up) {
+bool Feed::take_doubts() {
   const std::lock_guard lock(mutex_);
-  caught_up_ = caught_up;
+  asked_ = std::exchange(doubts_, {});
+  return !asked_.empty();
 }
 
-Result<Feed::Page> Feed::read(std::string_view after, std::size_t max) const {
+void Feed::set_end(const std::map<Partition, Offset>& end) {
+  {
+    const std::lock_guard lock(mutex_);
+    no_more_.clear();
+    for (const auto& [partition, furthest] : asked_) {
+      const auto at = end.find(Partition{partition});
+      const Offset ends = at == end.end() ? 0 : at->second;
+      if (furthest > ends) no_more_[partition] = {ends, furthest};
+    }
+    asked_.clear();
+    if (no_more_.empty()) return;
+  }
+  const std::lock_guard lock(wake_mutex_);
+  for (const auto& [id, wake] : subscribers_) wake();
+}
+
+bool Feed::is_denied(const Positions& follower) const {
+  return std::ranges::any_of(no_more_, [&](const auto& entry) {
+    const auto& [partition, beyond] = entry;
+    const Offset at = position(follower, partition);
+    return at > position(end_, partition) && at > beyond.first && at <= beyond.second;
+  });
+}
+
+Result<Feed::Page> Feed::read(std::string_view after, std::size_t max) {
   Page page;
   if (after.empty()) {
     const std::lock_guard lock(mutex_);
@@ -121,10 +146,13 @@ Result<Feed::Page> Feed::read(std::string_view after, std::size_t max) const {
   Positions& follower = *parsed;
 
   const std::lock_guard lock(mutex_);
-  if (!covers(follower, before_first_) || (caught_up_ && !covers(end_, follower))) {
+  if (!covers(follower, before_first_) || is_denied(follower)) {
     page.reset = true;
     page.last_id = id_of(end_);
     return page;
+  }
+  for (const auto& [partition, at] : follower) {
+    if (at > position(end_, partition)) advance(doubts_, Partition{partition}, at);
   }
   // Positions only grow, so what a follower has is a prefix; after it each event is looked at, as
   // another node may have read the partitions in another order.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -41,13 +42,16 @@ class Feed {
   // position with an empty type.
   void push(Partition partition, Offset next, std::string type, std::string data);
 
-  // Whether everything that the topic has was pushed, as far as its reader knows. While it is so, a
-  // follower who stands beyond the end comes from a topic that is no more, and is told to reset.
-  void set_caught_up(bool caught_up);
+  // A follower who stands beyond what was pushed has heard it from a node that is ahead, or comes
+  // from a topic that is no more. Where the topic ends tells: whoever pushes asks for that after
+  // this has said that there are such followers, and passes it on. Those beyond it are told to
+  // reset; the others wait.
+  bool take_doubts();
+  void set_end(const std::map<Partition, Offset>& end);
 
   // Events after `after`, at most `max`; an empty `after` means from now on. Invalid when `after`
-  // is no id.
-  Result<Page> read(std::string_view after, std::size_t max) const;
+  // is no id. Who stands beyond what was pushed gets none yet, and is doubted.
+  Result<Page> read(std::string_view after, std::size_t max);
 
   // `wake` is called after each push of an event, from the pushing thread, until the returned
   // function is called; after that it is not running and never runs again. It must not block, nor
@@ -66,14 +70,18 @@ class Feed {
 
   static void advance(Positions& positions, Partition partition, Offset next);
   static std::string id_of(const Positions& positions);
+  bool is_denied(const Positions& follower) const;
 
   const std::size_t capacity_;
   mutable std::mutex mutex_;
-  std::deque<Entry> entries_;          // guarded by mutex_
-  Positions before_first_;             // positions before entries_.front(); guarded by mutex_
-  Positions end_;                      // positions after entries_.back(); guarded by mutex_
-  bool caught_up_ = false;             // guarded by mutex_
-  std::uint64_t next_subscriber_ = 0;  // guarded by wake_mutex_
+  std::deque<Entry> entries_;  // guarded by mutex_
+  Positions before_first_;     // positions before entries_.front(); guarded by mutex_
+  Positions end_;              // positions after entries_.back(); guarded by mutex_
+  // Of each partition from where and how far followers stand beyond the end; guarded by mutex_.
+  Positions doubts_;                                           // not asked about yet
+  Positions asked_;                                            // the end is being asked for
+  std::map<std::int32_t, std::pair<Offset, Offset>> no_more_;  // (end, furthest]
+  std::uint64_t next_subscriber_ = 0;                          // guarded by wake_mutex_
   std::vector<std::pair<std::uint64_t, std::function<void()>>>
       subscribers_;  // guarded by wake_mutex_
   std::mutex wake_mutex_;

@@ -223,7 +223,7 @@ Result<void> KafkaReader::write_owned(std::span<const std::pair<Partition, Kafka
 // the transaction from the changelog.
 Result<void> KafkaReader::commit_once(Effects effects) {
   std::vector<std::pair<Partition, KafkaCommit>> commits;
-  const std::vector<Record> records = with_commits(effects, commits);
+  std::vector<Record> records = with_commits(effects, commits);
   // The group refuses the offsets of who lost a partition, and with them its transaction: so what
   // changes a partition always has one, also where that does not move.
   std::map<Partition, Offset> going(effects.next.begin(), effects.next.end());
@@ -237,6 +237,8 @@ Result<void> KafkaReader::commit_once(Effects effects) {
     if (options_.observer.doubted) options_.observer.doubted();
     return std::unexpected(*broken_);
   }
+  records =
+      {};  // the store makes a copy of the state; both at once would be the most of all memory
   pass_point(options_, "kafka.end.after");
   if (options_.observer.committed) options_.observer.committed(outcome->took);
   for (const auto& [place, next] : outcome->next) {

@@ -28,6 +28,8 @@ namespace {
 
 constexpr std::size_t kBatch = 2000;
 constexpr std::size_t kForgottenAtOnce = std::size_t{8} << 20;
+// A question to a broker, for followers who stand beyond what was read.
+constexpr std::chrono::seconds kAskAgain{1};
 constexpr std::array<std::string_view, 2> kQueues = {"social", "community"};
 
 std::string fold_key(Topic topic, Partition partition) {
@@ -90,6 +92,7 @@ struct View::Impl {
     Topic topic;
     std::unique_ptr<LogReader> reader;   // null after a failure, until it is opened again
     std::map<Partition, Offset> folded;  // first offset that is not folded
+    std::chrono::steady_clock::time_point ask_again{};  // where it ends
   };
   std::vector<Source> sources;
   std::vector<ActionOutcome> outcomes;  // folded and not committed yet
@@ -137,6 +140,7 @@ struct View::Impl {
   Result<void> forget(Topic topic);
   Result<void> forget_counters(Topic topic, StoreBatch& batch);
   Result<std::size_t> step(Source& source, std::chrono::milliseconds wait);
+  void settle_doubts(Feed& feed, Source& source);
   Result<std::size_t> fold(Source& source, std::chrono::milliseconds wait);
   void fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch);
   void tell_actions();
@@ -238,14 +242,23 @@ Result<std::size_t> View::Impl::step(Source& source, std::chrono::milliseconds w
   return folded;
 }
 
+// A broker that does not answer leaves followers waiting; who still does asks again.
+void View::Impl::settle_doubts(Feed& feed, Source& source) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < source.ask_again || !feed.take_doubts()) return;
+  source.ask_again = now + kAskAgain;
+  const auto ends = source.reader->ends();
+  if (ends) feed.set_end(*ends);
+}
+
 Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds wait) {
+  if (source.topic == Topic::Conversations) {
+    settle_doubts(social, source);
+    settle_doubts(community, source);
+  }
+  if (source.topic == Topic::Alerts) settle_doubts(alert_feed, source);
   auto polled = source.reader->poll(kBatch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
-  if (source.topic == Topic::Conversations) {
-    social.set_caught_up(polled->empty());
-    community.set_caught_up(polled->empty());
-  }
-  if (source.topic == Topic::Alerts) alert_feed.set_caught_up(polled->empty());
   if (polled->empty()) return 0;
   const auto begun = std::chrono::steady_clock::now();
   Effects effects;

@@ -248,7 +248,7 @@ Result<std::size_t> Worker::Impl::run_segment(std::size_t begin, std::size_t end
     const bool is_long =
         options.longest_batch && SteadyClock::now() - begun >= *options.longest_batch;
     if (is_long && i > begin) break;
-    const Parsed& record = parsed[i];
+    Parsed& record = parsed[i];
     next[record.partition] = record.offset + 1;
     auto found = partition(record.partition);
     if (!found) return std::unexpected(std::move(found.error()));
@@ -265,6 +265,7 @@ Result<std::size_t> Worker::Impl::run_segment(std::size_t begin, std::size_t end
     }
     auto applied = (*found)->apply->record(*record.mention, set, matcher);
     if (!applied) return std::unexpected(std::move(applied.error()));
+    record.mention.reset();  // makes room for what it causes
   }
   std::vector<Partition> touched;
   for (const auto& [number, offset] : next) {

@@ -108,8 +108,6 @@ class Rules:
         if path is None:
             here = os.path.dirname(os.path.abspath(__file__))
             path = os.path.join(here, "..", "..", "rules", "questions.yaml")
-        if not os.path.exists(path):
-            return {}
         with open(path, encoding="utf-8") as file:
             # In YAML 1.1 the key `no` or a word such as `on` may read as a truth value.
             tree = yaml.load(file, Loader=yaml.BaseLoader)

@@ -217,7 +217,9 @@ Result<void> Check::fold_first_sights() {
     auto polled = (*reader)->poll(kRowsAtOnce, kStep);
     if (!polled) return std::unexpected(std::move(polled.error()));
     StoreBatch batch;
-    for (const LogRecord& record : *polled) fold_authors(record, batch);
+    for (const LogRecord& record : *polled) {
+      if (auto folded = fold_authors(record, batch); !folded) return folded;
+    }
     if (auto kept = worker_->write(batch, Durability::Buffered); !kept) return kept;
     if (!polled->empty()) moved_at = SteadyClock::now();
     if (SteadyClock::now() - moved_at > kPatience) {

@@ -15,6 +15,7 @@
 #include <spdlog/spdlog.h>
 
 #include "pipeline/core/bytes.h"
+#include "pipeline/log/record_format.h"
 
 namespace vigie {
 namespace {
@@ -289,6 +290,7 @@ Result<void> KafkaReader::take(Message message) {
   switch (message->err) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: {
       if (place == places_.end()) return {};
+      if (auto known = check(*message); !known) return known;
       if (!read_.changelog) {
         add(std::move(message));
         return {};
@@ -320,6 +322,15 @@ Result<void> KafkaReader::take(Message message) {
   if (look_for_the_end()) return std::unexpected(*broken_);
   return std::unexpected(kafka_error(
       fmt::format("read {}: {}", topic_, rd_kafka_message_errstr(message.get())), message->err));
+}
+
+// Nothing behind a record that cannot be read is read, and what was polled before it comes again.
+Result<void> KafkaReader::check(const rd_kafka_message_t& message) {
+  const std::string_view value(static_cast<const char*>(message.payload),
+                               message.payload == nullptr ? 0 : message.len);
+  auto known = check_format(topic_, Partition{message.partition}, message.offset, value);
+  if (!known) broken_ = known.error();
+  return known;
 }
 
 // Whether the handle has failed for good.

@@ -109,6 +109,7 @@ class KafkaReader : public LogReader {
                          std::chrono::milliseconds wait);
   Result<void> assign();
   Result<void> take(Message message);
+  Result<void> check(const rd_kafka_message_t& message);
   void add(Message message);
   bool add_in_order();
   void begin_merge();

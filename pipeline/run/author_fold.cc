@@ -47,7 +47,8 @@ Result<void> AuthorFold::fold(std::chrono::milliseconds wait) {
     next[record.partition] = record.offset + 1;
     const auto partition = partition_of_authors_record(record.key);
     if (partition && writers_.contains(*partition)) continue;
-    fold_authors(record, effects.state);
+    auto folded = fold_authors(record, effects.state);
+    if (!folded) return folded;
   }
   effects.next.assign(next.begin(), next.end());
   return reader_->commit(std::move(effects));

@@ -19,6 +19,7 @@ namespace vigie {
 namespace {
 
 constexpr char kRowRecord = '\x02';
+constexpr char kRowVersion = '\x01';
 
 // When a message was received, for how long its text is kept.
 Time seen_at_of(std::string_view tagged) {
@@ -57,7 +58,9 @@ Result<void> fold_ledger(std::string_view key, std::optional<std::string_view> v
   if (key.size() < 2) return fail(Code::Corrupt, "changelog: a key of `ledger` is damaged");
   if (key.front() == kRowRecord) {
     const auto space = static_cast<std::uint8_t>(key[1]);
-    if (space >= kSpaces) return fail(Code::Corrupt, "changelog: a row is of no known space");
+    if (space >= kSpaces || key.size() < 3 || key[2] != kRowVersion) {
+      return fail(Code::Corrupt, "changelog: a row is damaged, or a newer version wrote it");
+    }
     put(batch, static_cast<Space>(space), key.substr(2), value);
     return {};
   }
@@ -129,12 +132,16 @@ std::optional<Partition> partition_of_authors_record(std::string_view key) {
   return partition_of_author_row(key.substr(2));
 }
 
-void fold_authors(const LogRecord& record, StoreBatch& batch) {
-  if (partition_of_authors_record(record.key)) {
-    put(batch, Space::Authors, record.key.substr(2), record.value);
-    return;
+Result<void> fold_authors(const LogRecord& record, StoreBatch& batch) {
+  if (record.key.empty() || record.key.front() != kRowRecord) {
+    fold_first_seen(record, batch);
+    return {};
   }
-  fold_first_seen(record, batch);
+  if (!partition_of_authors_record(record.key) || record.key[2] != kRowVersion) {
+    return fail(Code::Corrupt, "authors: a row is damaged, or a newer version wrote it");
+  }
+  put(batch, Space::Authors, record.key.substr(2), record.value);
+  return {};
 }
 
 Result<void> wipe_authors(Store& store) {

@@ -25,7 +25,7 @@ std::shared_ptr<const Changelog> worker_changelog();
 // were first seen, and what of their index follows from the ledger. Whom somebody hid or erased
 // goes to `authors`, which every worker folds whole.
 std::vector<Record> author_records(const EventLog& log, std::span<const Authors::Row> rows);
-void fold_authors(const LogRecord& record, StoreBatch& batch);
+Result<void> fold_authors(const LogRecord& record, StoreBatch& batch);
 // Removes all that is folded from `authors`.
 Result<void> wipe_authors(Store& store);
 // The partition that such a record's row belongs to; none for when an author was first seen.

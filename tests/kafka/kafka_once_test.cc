@@ -242,6 +242,38 @@ TEST(KafkaOnce, ACommitThatDoesNotFitItsRecordsIsCorrupt) {
       << error.message;
 }
 
+TEST(KafkaOnce, AMentionOfANewerFormatStopsItAndIsLeftToWhoKnowsIt) {
+  const KafkaOptions options = fresh_kafka_options();
+  LogWorld world(opening(options));
+  const auto expected = counted(world);
+  append(world.log(), {record(Topic::Mentions, 1, "a", R"({"v":2,"id":"a"})"),
+                       record(Topic::Mentions, 1, "a", "v")});
+
+  auto reader = worker(world);
+  const Error error = failure_of(*reader);
+
+  EXPECT_EQ(error.code, Code::Corrupt);
+  EXPECT_NE(error.message.find("mentions/1 offset "), std::string::npos) << error.message;
+  EXPECT_NE(error.message.find("the record is of format 2"), std::string::npos);
+  EXPECT_FALSE(reader->poll(10, std::chrono::milliseconds{0})) << "it goes on behind it";
+  EXPECT_EQ(rows(world), expected);
+}
+
+TEST(KafkaOnce, AChangelogOfANewerFormatStopsIt) {
+  const KafkaOptions options = fresh_kafka_options();
+  LogWorld one(opening(options));
+  LogWorld two(opening(options));
+  counted(one);
+  append(one.log(), {record(Topic::Counters, 1, "a", R"({"v":2})")});
+
+  auto reader = worker(two);
+  const Error error = failure_of(*reader);
+
+  EXPECT_EQ(error.code, Code::Corrupt);
+  EXPECT_NE(error.message.find("counters/1 offset 0: the record is of format 2"), std::string::npos)
+      << error.message;
+}
+
 TEST(KafkaOnce, MentionsThatRetentionTookStopItUnlessThatIsAccepted) {
   KafkaOptions options = fresh_kafka_options();
   LogWorld one(opening(options));

@@ -3,7 +3,7 @@
 set(log ${PROJECT_SOURCE_DIR}/pipeline/log)
 add_executable(model_test
   ${log}/event_log.cc ${log}/kafka_commit.cc ${log}/kafka_handle.cc ${log}/kafka_once.cc
-  ${log}/kafka_owners.cc ${log}/kafka_places.cc ${log}/kafka_properties.cc ${log}/kafka_reader.cc ${log}/kafka_restore.cc ${log}/kafka_transactor.cc
+  ${log}/kafka_owners.cc ${log}/kafka_places.cc ${log}/kafka_properties.cc ${log}/kafka_reader.cc ${log}/kafka_restore.cc ${log}/record_format.cc ${log}/kafka_transactor.cc
   model/calls.cc model/client.cc model/cluster.cc model/cluster_id.cc model/consumer.cc
   ${PROJECT_SOURCE_DIR}/state/store_batch.cc
   model/group.cc model/job.cc model/memory_store.cc model/model_test.cc model/partition_log.cc model/producer.cc

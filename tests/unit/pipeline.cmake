@@ -7,6 +7,7 @@ vigie_test(pipeline
     unit/pipeline/run/work_calendar_test.cc
     unit/pipeline/run/worker_test.cc
     unit/pipeline/log/embedded_log_test.cc unit/pipeline/log/kafka_commit_test.cc unit/pipeline/log/kafka_owners_test.cc unit/pipeline/log/merge_test.cc
+    unit/pipeline/log/record_format_test.cc
   DEPS vigie::cli prometheus-cpp::core)
 vigie_test(connector_runner
   SOURCES unit/pipeline/run/connector_runner_test.cc

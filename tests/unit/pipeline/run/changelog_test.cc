@@ -110,7 +110,7 @@ class ChangelogTest : public ::testing::Test {
     for (const Record& record : told_) {
       if (record.topic == Topic::Authors) {
         const LogRecord read{record.partition, 0, record.key, record.value};
-        fold_authors(read, batch);
+        EXPECT_TRUE(fold_authors(read, batch));
       }
       if (std::ranges::find(changelog->topics, record.topic) == changelog->topics.end()) continue;
       EXPECT_TRUE(changelog->fold(record.topic, record.partition, record.key, record.value, batch));
@@ -195,8 +195,14 @@ TEST(Changelog, RefusesWhatItDoesNotKnow) {
   for (const std::string& key : {std::string("\x01"),
                                  std::string("\x02\xff"
                                              "key"),
-                                 std::string("\x07zz")}) {
+                                 std::string("\x02\x05\x02newer"), std::string("\x07zz")}) {
     const auto folded = changelog->fold(Topic::Ledger, kPartition, key, "value", batch);
+    ASSERT_FALSE(folded) << key;
+    EXPECT_EQ(folded.error().code, Code::Corrupt);
+  }
+  for (const std::string& key : {std::string("\x02"), std::string("\x02\x05"),
+                                 std::string("\x02\x05\x02newer"), std::string("\x02\x03\x01h")}) {
+    const auto folded = fold_authors({kPartition, 0, key, "value"}, batch);
     ASSERT_FALSE(folded) << key;
     EXPECT_EQ(folded.error().code, Code::Corrupt);
   }

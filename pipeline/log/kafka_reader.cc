@@ -328,7 +328,8 @@ Result<void> KafkaReader::take(Message message) {
 Result<void> KafkaReader::check(const rd_kafka_message_t& message) {
   const std::string_view value(static_cast<const char*>(message.payload),
                                message.payload == nullptr ? 0 : message.len);
-  auto known = check_format(topic_, Partition{message.partition}, message.offset, value);
+  auto known =
+      check_format(source_.topic, topic_, Partition{message.partition}, message.offset, value);
   if (!known) broken_ = known.error();
   return known;
 }

@@ -238,7 +238,8 @@ Result<void> KafkaRestore::Impl::take(const rd_kafka_message_t& message) {
   if (message.payload != nullptr) {
     value = std::string_view(static_cast<const char*>(message.payload), message.len);
   }
-  auto known = check_format(topic->first, partition, message.offset, value.value_or(""));
+  auto known =
+      check_format(topic->second, topic->first, partition, message.offset, value.value_or(""));
   if (!known) return known;
   place.next = message.offset + 1;
   place.done = place.next >= place.end;

@@ -9,17 +9,17 @@
 
 namespace vigie {
 
-// What our JSON records tell first: {"v":1,
-constexpr std::uint64_t kRecordFormat = 1;
+// The newest format of the JSON records of a topic that this version reads.
+std::uint64_t newest_format(Topic topic);
 
-// The format that the value of a record tells first, if that is newer than ours: then a newer
-// version of this program wrote it, and only that can tell what it means. A value that tells its
-// format elsewhere, or none, is not one that we wrote.
-std::optional<std::uint64_t> newer_format(std::string_view value);
+// The format that a value tells first, `{"v":1,`, as all JSON records that we write do. None where
+// it tells it elsewhere or not at all: then it is not ours, or no JSON.
+std::optional<std::uint64_t> told_format(std::string_view value);
 
-// Corrupt, with what to do, when the value of a record is of a newer format: whoever reads it stops
-// there, and what it did not commit is read by a node that knows the format.
-Result<void> check_format(std::string_view topic, Partition partition, Offset offset,
+// Corrupt, with what to do, when a value is of a newer format: then a newer version wrote it, and
+// only that can tell what it means. Who reads it stops there, and what it did not commit is left to
+// a node that knows the format. `name` is the topic's.
+Result<void> check_format(Topic topic, std::string_view name, Partition partition, Offset offset,
                           std::string_view value);
 
 }  // namespace vigie

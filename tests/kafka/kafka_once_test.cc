@@ -264,13 +264,13 @@ TEST(KafkaOnce, AChangelogOfANewerFormatStopsIt) {
   LogWorld one(opening(options));
   LogWorld two(opening(options));
   counted(one);
-  append(one.log(), {record(Topic::Counters, 1, "a", R"({"v":2})")});
+  append(one.log(), {record(Topic::Counters, 1, "a", R"({"v":3})")});
 
   auto reader = worker(two);
   const Error error = failure_of(*reader);
 
   EXPECT_EQ(error.code, Code::Corrupt);
-  EXPECT_NE(error.message.find("counters/1 offset 0: the record is of format 2"), std::string::npos)
+  EXPECT_NE(error.message.find("counters/1 offset 0: the record is of format 3"), std::string::npos)
       << error.message;
 }
 

@@ -5,29 +5,33 @@
 namespace vigie {
 namespace {
 
-TEST(RecordFormat, IsNewerWhereAValueSaysSoFirst) {
-  EXPECT_EQ(newer_format(R"({"v":2,"id":"a"})"), 2U);
-  EXPECT_EQ(newer_format(R"({"v":10})"), 10U);
-}
-
-TEST(RecordFormat, IsNotNewerWhereAValueIsOursOrSomebodyElses) {
+TEST(RecordFormat, IsWhatAValueTellsFirst) {
+  EXPECT_EQ(told_format(R"({"v":1,"id":"a"})"), 1U);
+  EXPECT_EQ(told_format(R"({"v":20})"), 20U);
   for (const char* value :
-       {"", "{", R"({"v":1,"id":"a"})", R"({"v":0})", R"({"id":"a","v":2})", R"({ "v":2})",
-        R"({"v":"2"})", R"({"v":2)", R"({"v":-2})", R"({"v":2.5})", R"({"v":99999999999999999999})",
-        "\x01", R"([{"v":2}])"}) {
-    EXPECT_EQ(newer_format(value), std::nullopt) << value;
+       {"", "{", R"({"id":"a","v":2})", R"({ "v":2})", R"({"v":"2"})", R"({"v":2)", R"({"v":-2})",
+        R"({"v":2.5})", R"({"v":99999999999999999999})", "\x01", R"([{"v":2}])"}) {
+    EXPECT_EQ(told_format(value), std::nullopt) << value;
   }
 }
 
-TEST(RecordFormat, NamesTheRecordAndWhatToDo) {
-  const auto known = check_format("vigie.mentions", Partition{3}, 17, R"({"v":2,"id":"a"})");
-  ASSERT_FALSE(known);
-  EXPECT_EQ(known.error().code, Code::Corrupt);
-  EXPECT_NE(known.error().message.find("vigie.mentions/3 offset 17: the record is of format 2"),
-            std::string::npos)
-      << known.error().message;
-  EXPECT_NE(known.error().message.find("upgrade this node"), std::string::npos);
-  EXPECT_TRUE(check_format("vigie.mentions", Partition{3}, 17, R"({"v":1,"id":"a"})"));
+TEST(RecordFormat, NamesTheRecordThatIsNewerAndWhatToDo) {
+  const auto check = [](Topic topic, const char* value) {
+    return check_format(topic, "vigie.topic", Partition{3}, 17, value);
+  };
+  for (const TopicInfo& topic : all_topics()) {
+    EXPECT_TRUE(check(topic.topic, R"({"v":1,"id":"a"})"));
+    EXPECT_TRUE(check(topic.topic, "no JSON"));
+    const auto newer = check(topic.topic, R"({"v":3,"id":"a"})");
+    ASSERT_FALSE(newer) << topic.name;
+    EXPECT_EQ(newer.error().code, Code::Corrupt);
+    EXPECT_NE(newer.error().message.find("vigie.topic/3 offset 17: the record is of format 3"),
+              std::string::npos)
+        << newer.error().message;
+    EXPECT_NE(newer.error().message.find("upgrade this node"), std::string::npos);
+  }
+  EXPECT_FALSE(check(Topic::Mentions, R"({"v":2,"id":"a"})"));
+  EXPECT_TRUE(check(Topic::Counters, R"({"v":2,"partition":0})"));
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ using Positions = std::vector<std::pair<std::int32_t, Offset>>;
 
 // Longer texts are not ids of ours: a topic with this many partitions does not exist.
 constexpr std::size_t kMaxIdBytes = std::size_t{32} * 1024;
+// Partitions of which followers are doubted at once; the others wait.
+constexpr std::size_t kMostDoubts = 1024;
 
 Offset position(const Positions& positions, std::int32_t partition) {
   const auto at = std::ranges::lower_bound(positions, partition, {}, &Positions::value_type::first);
@@ -93,6 +95,9 @@ void Feed::push(Partition partition, Offset next, std::string type, std::string 
     // What stood before the first record of a partition is not here.
     if (!known) advance(before_first_, partition, next - 1);
     advance(end_, partition, next);
+    // The topic has grown since it was asked for its end: whoever stands there may have heard it.
+    const auto beyond = no_more_.find(number(partition));
+    if (beyond != no_more_.end() && next > beyond->second.first) no_more_.erase(beyond);
     if (type.empty()) return;
     entries_.push_back(Entry{partition, next, std::move(type), std::move(data), end_});
     while (entries_.size() > capacity_) {
@@ -127,10 +132,10 @@ void Feed::set_end(const std::map<Partition, Offset>& end) {
 }
 
 bool Feed::is_denied(const Positions& follower) const {
-  return std::ranges::any_of(no_more_, [&](const auto& entry) {
-    const auto& [partition, beyond] = entry;
-    const Offset at = position(follower, partition);
-    return at > position(end_, partition) && at > beyond.first && at <= beyond.second;
+  return std::ranges::any_of(follower, [&](const auto& entry) {
+    const auto& [partition, at] = entry;
+    const auto beyond = no_more_.find(partition);
+    return beyond != no_more_.end() && at > beyond->second.first && at <= beyond->second.second;
   });
 }
 
@@ -146,13 +151,14 @@ Result<Feed::Page> Feed::read(std::string_view after, std::size_t max) {
   Positions& follower = *parsed;
 
   const std::lock_guard lock(mutex_);
+  for (const auto& [partition, at] : follower) {
+    const bool is_new = doubts_.size() < kMostDoubts || position(doubts_, partition) > 0;
+    if (at > position(end_, partition) && is_new) advance(doubts_, Partition{partition}, at);
+  }
   if (!covers(follower, before_first_) || is_denied(follower)) {
     page.reset = true;
     page.last_id = id_of(end_);
     return page;
-  }
-  for (const auto& [partition, at] : follower) {
-    if (at > position(end_, partition)) advance(doubts_, Partition{partition}, at);
   }
   // Positions only grow, so what a follower has is a prefix; after it each event is looked at, as
   // another node may have read the partitions in another order.

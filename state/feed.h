@@ -30,8 +30,8 @@ class Feed {
   };
   struct Page {
     std::vector<Event> events;
-    // The follower's id is older than what is kept: it missed events and should fetch the list
-    // anew.
+    // The follower's id is older than what is kept, or of a topic that is no more: it missed events
+    // and should fetch the list anew.
     bool reset = false;
     std::string last_id;  // where to go on; also when there are no events
   };
@@ -45,7 +45,7 @@ class Feed {
   // A follower who stands beyond what was pushed has heard it from a node that is ahead, or comes
   // from a topic that is no more. Where the topic ends tells: whoever pushes asks for that after
   // this has said that there are such followers, and passes it on. Those beyond it are told to
-  // reset; the others wait.
+  // reset, until something is pushed from behind it; the others wait.
   bool take_doubts();
   void set_end(const std::map<Partition, Offset>& end);
 
@@ -53,7 +53,8 @@ class Feed {
   // is no id. Who stands beyond what was pushed gets none yet, and is doubted.
   Result<Page> read(std::string_view after, std::size_t max);
 
-  // `wake` is called after each push of an event, from the pushing thread, until the returned
+  // `wake` is called after each push of an event, and where an end tells some to reset, from the
+  // thread that does, until the returned
   // function is called; after that it is not running and never runs again. It must not block, nor
   // subscribe or unsubscribe.
   std::function<void()> subscribe(std::function<void()> wake);

@@ -19,6 +19,10 @@ class Walk {
   explicit Walk(Conversation& conversation)
       : conversation_(conversation), item_(conversation.item), marks_(conversation.marks) {
     item_.state = ItemState::Withdrawn;
+    // Nothing stays of what is gone: it is not stored, and a restart would forget it.
+    const std::vector<ItemMessage>& messages = conversation.messages;
+    item_.opened_at = messages.empty() ? item_.updated_at : messages.front().event_time;
+    item_.route.clear();
     item_.sla_seconds = conversation.omitted.sla_seconds;
     item_.resolve_seconds = conversation.omitted.resolve_seconds;
     item_.answered_by.clear();

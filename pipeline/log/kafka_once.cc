@@ -51,6 +51,7 @@ Result<bool> KafkaReader::restore(milliseconds wait) {
   auto done = once_.restore->step(std::clamp(wait, milliseconds{50}, kRestoreSlice));
   const auto progress = once_.restore->progress();
   tell_left(progress.records - before, progress.left);
+  if (!done && done.error().code == Code::Corrupt) broken_ = done.error();
   if (!done || !*done) return done;
   pass_point(options_, "kafka.restore.end");
   spdlog::info("kafka topic={} partitions={} changelog_records={} rebuilt={}", topic_,
@@ -237,8 +238,8 @@ Result<void> KafkaReader::commit_once(Effects effects) {
     if (options_.observer.doubted) options_.observer.doubted();
     return std::unexpected(*broken_);
   }
-  records =
-      {};  // the store makes a copy of the state; both at once would be the most of all memory
+  // The store makes a copy of the state; both at once would be the most memory of all.
+  std::vector<Record>().swap(records);
   pass_point(options_, "kafka.end.after");
   if (options_.observer.committed) options_.observer.committed(outcome->took);
   for (const auto& [place, next] : outcome->next) {

@@ -290,7 +290,10 @@ Result<void> KafkaReader::take(Message message) {
   switch (message->err) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: {
       if (place == places_.end()) return {};
-      if (auto known = check(*message); !known) return known;
+      // Who shares partitions reads mentions, or no values at all.
+      if (!read_.shared) {
+        if (auto known = check(*message); !known) return known;
+      }
       if (!read_.changelog) {
         add(std::move(message));
         return {};

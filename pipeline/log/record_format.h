@@ -18,7 +18,8 @@ std::optional<std::uint64_t> told_format(std::string_view value);
 
 // Corrupt, with what to do, when a value is of a newer format: then a newer version wrote it, and
 // only that can tell what it means. Who reads it stops there, and what it did not commit is left to
-// a node that knows the format. `name` is the topic's.
+// a node that knows the format. Never of `mentions`, to which others write, too: there it is a dead
+// letter. `name` is the topic's.
 Result<void> check_format(Topic topic, std::string_view name, Partition partition, Offset offset,
                           std::string_view value);
 

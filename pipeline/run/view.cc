@@ -30,6 +30,7 @@ constexpr std::size_t kBatch = 2000;
 constexpr std::size_t kForgottenAtOnce = std::size_t{8} << 20;
 // A question to a broker, for followers who stand beyond what was read.
 constexpr std::chrono::seconds kAskAgain{1};
+constexpr std::chrono::seconds kAskLater{30};  // when it did not answer
 constexpr std::array<std::string_view, 2> kQueues = {"social", "community"};
 
 std::string fold_key(Topic topic, Partition partition) {
@@ -140,7 +141,7 @@ struct View::Impl {
   Result<void> forget(Topic topic);
   Result<void> forget_counters(Topic topic, StoreBatch& batch);
   Result<std::size_t> step(Source& source, std::chrono::milliseconds wait);
-  void settle_doubts(Feed& feed, Source& source);
+  void settle_doubts(Source& source);
   Result<std::size_t> fold(Source& source, std::chrono::milliseconds wait);
   void fold_conversation(const LogRecord& record, bool is_new, StoreBatch& batch);
   void tell_actions();
@@ -242,24 +243,27 @@ Result<std::size_t> View::Impl::step(Source& source, std::chrono::milliseconds w
   return folded;
 }
 
-// A broker that does not answer leaves followers waiting; who still does asks again.
-void View::Impl::settle_doubts(Feed& feed, Source& source) {
-  const auto now = std::chrono::steady_clock::now();
-  if (now < source.ask_again || !feed.take_doubts()) return;
-  source.ask_again = now + kAskAgain;
+// A broker that does not answer leaves followers waiting; who still does is asked about later.
+void View::Impl::settle_doubts(Source& source) {
+  std::vector<Feed*> feeds;
+  if (source.topic == Topic::Conversations) feeds = {&social, &community};
+  if (source.topic == Topic::Alerts) feeds = {&alert_feed};
+  if (feeds.empty() || std::chrono::steady_clock::now() < source.ask_again) return;
+  if (std::erase_if(feeds, [](Feed* feed) { return !feed->take_doubts(); }); feeds.empty()) return;
   const auto ends = source.reader->ends();
-  if (ends) feed.set_end(*ends);
+  source.ask_again = std::chrono::steady_clock::now() + (ends ? kAskAgain : kAskLater);
+  if (!ends) return;
+  for (Feed* feed : feeds) feed->set_end(*ends);
 }
 
 Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds wait) {
-  if (source.topic == Topic::Conversations) {
-    settle_doubts(social, source);
-    settle_doubts(community, source);
-  }
-  if (source.topic == Topic::Alerts) settle_doubts(alert_feed, source);
   auto polled = source.reader->poll(kBatch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
-  if (polled->empty()) return 0;
+  if (polled->empty()) {
+    // Only then: the answer takes its time.
+    settle_doubts(source);
+    return 0;
+  }
   const auto begun = std::chrono::steady_clock::now();
   Effects effects;
   std::map<Partition, Offset> next;

@@ -83,8 +83,9 @@ def play(vigie, seed, seconds):
         world.moves(world.first)
         for fault in faults:
             began = time.monotonic()
-            fault(world)
-            print(f"ok   {fault.__name__} ({time.monotonic() - began:.0f} s)", flush=True)
+            why_not = fault(world)
+            print(f"skip {fault.__name__}: {why_not}" if why_not
+                  else f"ok   {fault.__name__} ({time.monotonic() - began:.0f} s)", flush=True)
         world.finish()
 
 

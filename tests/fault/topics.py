@@ -27,6 +27,7 @@ def poisons():
         "another time": json.dumps({**MENTION, "created_at": "yesterday"}).encode(),
         "no author": json.dumps({"network": "webhook", "id": "p1", "kind": "mention", "text": "acme",
                                  "created_at": CREATED}).encode(),
+        "a format to come": json.dumps({"v": 2, **MENTION, "created_at": CREATED}, separators=(",", ":")).encode(),
         "no value": None,
         "zeros": bytes(4096),
     }

@@ -84,6 +84,15 @@ std::map<std::string, std::string> rows(LogWorld& world) {
   return out;
 }
 
+bool eventually(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+  return true;
+}
+
 bool is_ready(LogReader& reader) {
   return poll_until(reader, [&] { return reader.partitions().size() == 3; });
 }
@@ -196,11 +205,7 @@ TEST(KafkaOnce, WhatAWorkerThatDiedLeftOpenEndsBeforeItsNextJoinsTheGroup) {
 
   const auto next = worker(world);
 
-  // The record and the marker of its end.
-  for (int i = 0; i < 100 && ended() != 2; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{50});
-  }
-  EXPECT_EQ(ended(), 2);
+  EXPECT_TRUE(eventually([&] { return ended() == 2; })) << "the record and the marker of its end";
   EXPECT_TRUE(next->partitions().empty()) << "it has not joined the group yet";
 }
 
@@ -242,21 +247,13 @@ TEST(KafkaOnce, ACommitThatDoesNotFitItsRecordsIsCorrupt) {
       << error.message;
 }
 
-TEST(KafkaOnce, AMentionOfANewerFormatStopsItAndIsLeftToWhoKnowsIt) {
-  const KafkaOptions options = fresh_kafka_options();
-  LogWorld world(opening(options));
-  const auto expected = counted(world);
-  append(world.log(), {record(Topic::Mentions, 1, "a", R"({"v":2,"id":"a"})"),
-                       record(Topic::Mentions, 1, "a", "v")});
+TEST(KafkaOnce, AMentionOfANewerFormatIsForWhoAppliesItToRefuse) {
+  LogWorld world(opening(fresh_kafka_options()));
+  append(world.log(), {record(Topic::Mentions, 1, "a", R"({"v":2,"id":"a"})")});
 
   auto reader = worker(world);
-  const Error error = failure_of(*reader);
 
-  EXPECT_EQ(error.code, Code::Corrupt);
-  EXPECT_NE(error.message.find("mentions/1 offset "), std::string::npos) << error.message;
-  EXPECT_NE(error.message.find("the record is of format 2"), std::string::npos);
-  EXPECT_FALSE(reader->poll(10, std::chrono::milliseconds{0})) << "it goes on behind it";
-  EXPECT_EQ(rows(world), expected);
+  EXPECT_EQ(read_records(*reader, 1).size(), 1U);
 }
 
 TEST(KafkaOnce, AChangelogOfANewerFormatStopsIt) {
@@ -272,6 +269,7 @@ TEST(KafkaOnce, AChangelogOfANewerFormatStopsIt) {
   EXPECT_EQ(error.code, Code::Corrupt);
   EXPECT_NE(error.message.find("counters/1 offset 0: the record is of format 3"), std::string::npos)
       << error.message;
+  EXPECT_FALSE(reader->poll(10, std::chrono::milliseconds{0})) << "it goes on behind it";
 }
 
 TEST(KafkaOnce, MentionsThatRetentionTookStopItUnlessThatIsAccepted) {

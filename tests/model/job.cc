@@ -93,6 +93,10 @@ Result<void> Job::work() {
        .slot = options_.slot},
       {.group = "workers", .shared = true, .changelog = job_changelog()}, **producer, store_);
   if (!opened) return std::unexpected(opened.error());
+  // As one does that folds something else before it joins the group.
+  if (world_.dice.chance(0.3)) {
+    world_.pass(world_.dice.between(1, 12'000) * kMilli);
+  }
   LogReader& reader = **opened;
   reader_ = &reader;
   std::vector<std::int32_t> before;

@@ -3,9 +3,11 @@
 #include <array>
 #include <map>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "state/item_json.h"
 #include "tests/unit/state/queues_fixture.h"
 
 namespace vigie {
@@ -204,6 +206,46 @@ TEST_P(QueuesRebuild, ListsAndTimersAreThoseOfAReopenedStore) {
     return out;
   };
   const std::string before = tell(*running);
+  running.restart();
+
+  EXPECT_EQ(tell(*running), before);
+}
+
+// Also what was withdrawn, which no list has.
+TEST_P(QueuesRebuild, EveryItemOfAReopenedStoreIsToldAsBefore) {
+  Fold running;
+  Log log = live(GetParam(), running);
+  std::set<std::string> ids;
+  for (const auto& records : log) {
+    for (const Logged& record : records) ids.insert(record.key);
+  }
+  for (const std::string& id : ids) {
+    if (id.back() % 2 == 0) continue;
+    for (int i = 0; i < 12; ++i) {
+      ConversationRecord record{.type = Type::Withdraw, .conversation = id};
+      record.seen_at = (*running).item(id) ? (*running).item(id)->updated_at : kItemStart;
+      record.message.key = fmt::format("{}-{}", id, i);
+      const std::int32_t partition = partition_of_id(id);
+      auto& records = log[static_cast<std::size_t>(partition)];
+      append_json(records.emplace_back(Logged{id, ""}).value, record);
+      running.take(partition, static_cast<Offset>(records.size()) - 1, records.back());
+    }
+  }
+  const auto tell = [&](const Queues& queues) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_array();
+    for (const std::string& id : ids) {
+      const auto item = queues.item(id);
+      if (!item) continue;
+      EXPECT_TRUE(
+          write_item(json, *item, kItemStart, [](const ItemMessage&) { return Result<void>(); }));
+    }
+    json.end_array();
+    return out;
+  };
+  const std::string before = tell(*running);
+  EXPECT_NE(before.find("withdrawn"), std::string::npos);
   running.restart();
 
   EXPECT_EQ(tell(*running), before);

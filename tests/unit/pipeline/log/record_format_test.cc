@@ -23,6 +23,10 @@ TEST(RecordFormat, NamesTheRecordThatIsNewerAndWhatToDo) {
     EXPECT_TRUE(check(topic.topic, R"({"v":1,"id":"a"})"));
     EXPECT_TRUE(check(topic.topic, "no JSON"));
     const auto newer = check(topic.topic, R"({"v":3,"id":"a"})");
+    if (topic.topic == Topic::Mentions) {
+      EXPECT_TRUE(newer) << "others write there, too";
+      continue;
+    }
     ASSERT_FALSE(newer) << topic.name;
     EXPECT_EQ(newer.error().code, Code::Corrupt);
     EXPECT_NE(newer.error().message.find("vigie.topic/3 offset 17: the record is of format 3"),
@@ -30,7 +34,7 @@ TEST(RecordFormat, NamesTheRecordThatIsNewerAndWhatToDo) {
         << newer.error().message;
     EXPECT_NE(newer.error().message.find("upgrade this node"), std::string::npos);
   }
-  EXPECT_FALSE(check(Topic::Mentions, R"({"v":2,"id":"a"})"));
+  EXPECT_FALSE(check(Topic::Conversations, R"({"v":2,"id":"a"})"));
   EXPECT_TRUE(check(Topic::Counters, R"({"v":2,"partition":0})"));
 }
 

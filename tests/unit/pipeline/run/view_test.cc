@@ -210,6 +210,20 @@ class ViewOfKafka : public testing::Test {
   AwayLog away_{*log_};
 };
 
+TEST_F(ViewOfKafka, AsksWhereATopicEndsBeforeAFollowerIsToldToReset) {
+  prometheus::Registry registry;
+  auto view = View::open(*log_, log_.store(), registry, {});
+  ASSERT_TRUE(view);
+  EXPECT_FALSE((*view)->social().read("0:7", 10)->reset);
+  EXPECT_FALSE((*view)->alert_feed().read("0:7", 10)->reset);
+
+  ASSERT_TRUE((*view)->step(milliseconds{0}));
+
+  EXPECT_TRUE((*view)->social().read("0:7", 10)->reset);
+  EXPECT_FALSE((*view)->community().read("0:7", 10)->reset) << "nobody was in doubt there";
+  EXPECT_TRUE((*view)->alert_feed().read("0:7", 10)->reset);
+}
+
 TEST_F(ViewOfKafka, KeepsNothingThatLeftTheTopicsWhileItWasAway) {
   const std::vector<std::pair<Space, std::string>> gone = {
       {Space::Latest, latest_key(Topic::Tagged, "x/gone")},

@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import subprocess
+import time
 import urllib.error
 
 from service import wait_until
@@ -78,17 +79,30 @@ def lost_current(world):
 
 def refused_write(world):
     """For a moment no file may grow: the store refuses all further writes, and is opened anew."""
-    pid = world.first.process.pid
     at = log_size(world.first)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-    world.wait(0.5, 1.5)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    # Where it was started again meanwhile it found the files as they were, and ended.
-    wait_until("the service to run again", lambda: world.first.process.poll() is not None
-               or "state=running" in said_since(world.first, at))
+
+    def met():
+        # Where it was started again meanwhile it found the files as they were, and ended.
+        return world.first.process.poll() is not None or "state=running" in said_since(world.first, at)
+
+    # On a busy machine a moment may pass in which nothing is written.
+    end = time.monotonic() + 120
+    while not met():
+        assert time.monotonic() < end, "nothing was written: " + world.first.tail()
+        grow_no_file(world.first.process.pid, world.chance.uniform(0.5, 1.5))
+        again = time.monotonic() + 10
+        while not met() and time.monotonic() < again:
+            time.sleep(0.1)
     if world.first.process.poll() is not None:
         world.first.start()
     world.moves(world.first)
+
+
+def grow_no_file(pid, seconds):
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        time.sleep(seconds)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def readiness(node):

@@ -63,7 +63,7 @@ enum class Durability : std::uint8_t {
 struct StoreOptions {
   // Another process may hold the store; this one sees it as it was when opened, and cannot write.
   bool read_only = false;
-  std::size_t block_cache_bytes = std::size_t{64} << 20;
+  std::size_t block_cache_bytes = std::size_t{48} << 20;
   std::size_t write_buffer_bytes = std::size_t{64} << 20;  // all spaces together
   // Off: files on disk can be searched for what has to be gone.
   bool compress = true;

@@ -81,7 +81,7 @@ struct AlertsConfig {
 };
 
 struct StoreConfig {
-  std::uint64_t block_cache = std::uint64_t{64} << 20;
+  std::uint64_t block_cache = std::uint64_t{48} << 20;
   std::uint64_t write_buffers = std::uint64_t{64} << 20;
   friend bool operator==(const StoreConfig&, const StoreConfig&) = default;
 };

@@ -54,9 +54,8 @@ class Feed {
   Result<Page> read(std::string_view after, std::size_t max);
 
   // `wake` is called after each push of an event, and where an end tells some to reset, from the
-  // thread that does, until the returned
-  // function is called; after that it is not running and never runs again. It must not block, nor
-  // subscribe or unsubscribe.
+  // thread that does, until the returned function is called; after that it is not running and never
+  // runs again. It must not block, nor subscribe or unsubscribe.
   std::function<void()> subscribe(std::function<void()> wake);
 
  private:
@@ -74,7 +73,7 @@ class Feed {
   bool is_denied(const Positions& follower) const;
 
   const std::size_t capacity_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::deque<Entry> entries_;  // guarded by mutex_
   Positions before_first_;     // positions before entries_.front(); guarded by mutex_
   Positions end_;              // positions after entries_.back(); guarded by mutex_

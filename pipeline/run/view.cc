@@ -259,11 +259,9 @@ void View::Impl::settle_doubts(Source& source) {
 Result<std::size_t> View::Impl::fold(Source& source, std::chrono::milliseconds wait) {
   auto polled = source.reader->poll(kBatch, wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
-  if (polled->empty()) {
-    // Only then: the answer takes its time.
-    settle_doubts(source);
-    return 0;
-  }
+  // Not while it is behind: the answer takes its time.
+  if (polled->size() < kBatch) settle_doubts(source);
+  if (polled->empty()) return 0;
   const auto begun = std::chrono::steady_clock::now();
   Effects effects;
   std::map<Partition, Offset> next;

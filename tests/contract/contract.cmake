@@ -1,7 +1,8 @@
 # One broker serves the whole binary, so ctest runs the binary and not its tests one by one; the
 # lock keeps a second broker from starting beside it.
 add_executable(event_log_contract_test contract/event_log_contract.cc contract/log_world.cc
-  kafka/broker.cc kafka/kafka_fold_test.cc kafka/kafka_log_test.cc kafka/kafka_once_test.cc)
+  kafka/broker.cc kafka/kafka_fold_test.cc kafka/kafka_log_test.cc kafka/kafka_once_test.cc
+  kafka/kafka_restart_test.cc)
 target_link_libraries(event_log_contract_test PRIVATE vigie_flags vigie::log vigie::state
   vigie::core fmt::fmt PkgConfig::RDKAFKA GTest::gtest_main)
 target_precompile_headers(event_log_contract_test REUSE_FROM vigie_tests_precompiled)

@@ -216,6 +216,8 @@ TEST_F(ViewOfKafka, AsksWhereATopicEndsBeforeAFollowerIsToldToReset) {
   ASSERT_TRUE(view);
   EXPECT_FALSE((*view)->social().read("0:7", 10)->reset);
   EXPECT_FALSE((*view)->alert_feed().read("0:7", 10)->reset);
+  // Of a brand of which something comes with every poll.
+  ASSERT_TRUE(log_->append({{Topic::Conversations, Partition{0}, "x/1", "{}"}}));
 
   ASSERT_TRUE((*view)->step(milliseconds{0}));
 

@@ -1,8 +1,13 @@
 #include "pipeline/run/worker.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
+#include "pipeline/alerts/alert.h"
 #include "pipeline/core/bytes.h"
+#include "pipeline/log/record_format.h"
+#include "pipeline/run/author_fold.h"
 #include "pipeline/run/rule_cost_board.h"
 #include "state/author_sets.h"
 #include "state/counters.h"
@@ -10,6 +15,7 @@
 #include "tests/fakes/acme.h"
 #include "tests/fakes/dealing_log.h"
 #include "tests/fakes/metric.h"
+#include "tests/fakes/refusing_log.h"
 #include "tests/fakes/scratch_log.h"
 
 namespace vigie {
@@ -407,6 +413,56 @@ TEST_F(Working, TellsWhatTheRulesCostAlsoWhenNothingMoreComes) {
   EXPECT_EQ(step(), 0U);
 
   EXPECT_GE(metric(registry_, "vigie_rule_matches_total"), 1);
+}
+
+// A format that is raised where records are written, and not where they are checked, would stop
+// every node at its own records.
+TEST_F(Working, TellsFormatsThatReadersKnow) {
+  log(acme_mention("1", "acme is late", kNow));
+  log_bytes("no mention");
+  log(acme_mention("2", "acme", kNow + seconds{90}));
+  drain();
+
+  std::set<Topic> told;
+  for (const Record& record : log_.take()) {
+    const auto format = told_format(record.value.value_or(""));
+    if (!format) continue;
+    told.insert(record.topic);
+    EXPECT_EQ(*format, newest_format(record.topic)) << info(record.topic).name;
+  }
+  for (const Topic topic :
+       {Topic::Tagged, Topic::Conversations, Topic::Counters, Topic::Authors, Topic::Deadletter}) {
+    EXPECT_TRUE(told.contains(topic)) << info(topic).name;
+  }
+  std::string alert;
+  append_json(alert, Alert{});
+  EXPECT_EQ(told_format(alert), newest_format(Topic::Alerts));
+}
+
+// Notes which topics are read, in order.
+class NotingLog : public RefusingLog {
+ public:
+  using RefusingLog::RefusingLog;
+  std::vector<Topic> opened;
+  Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options, Store& store) override {
+    opened.push_back(topic);
+    return RefusingLog::read(topic, std::move(options), store);
+  }
+};
+
+// The reader of mentions ends what the worker before left open, and the end of `authors` may lie
+// behind that.
+TEST_F(Working, OpensItsReaderBeforeItWaitsForTheEndOfAuthors) {
+  worker_.reset();
+  NotingLog log(*log_);
+  AuthorFold fold(log, log_.store());
+  WorkerOptions options;
+  options.author_fold = &fold;
+  Worker worker(log, log_.store(), keys_, [this] { return rules_; }, registry_, options);
+
+  ASSERT_TRUE(worker.start());
+
+  EXPECT_EQ(log.opened, (std::vector{Topic::Mentions, Topic::Authors}));
 }
 
 }  // namespace

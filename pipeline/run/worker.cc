@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include "pipeline/run/author_fold.h"
+#include "pipeline/run/batch_pace.h"
 #include "pipeline/run/changelog.h"
 #include "pipeline/run/cut_builder.h"
 #include "pipeline/run/records.h"
@@ -36,6 +37,7 @@ struct Worker::Impl {
   std::function<std::shared_ptr<const RuleSet>()> rules;
   WorkerOptions options;
   WorkerMetrics metrics;
+  BatchPace pace;
   Authors authors;
   Matcher matcher;
   RuleCostTeller cost_teller;
@@ -68,6 +70,7 @@ struct Worker::Impl {
         rules(std::move(r)),
         options(o),
         metrics(registry, std::to_string(options.number)),
+        pace(options.max_batch, options.longest_batch),
         authors(s) {}
 
   Result<Owned*> partition(Partition number);
@@ -180,7 +183,7 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
     auto folded = self.options.author_fold->step();
     if (!folded) return std::unexpected(std::move(folded.error()));
   }
-  auto polled = self.log_reader->poll(self.options.max_batch, wait);
+  auto polled = self.log_reader->poll(self.pace.wanted(), wait);
   if (!polled) return std::unexpected(std::move(polled.error()));
   // Also when nothing came: what the last batch cost is still to be told.
   if (self.options.costs) self.cost_teller.tell(self.matcher.costs(), *self.options.costs);
@@ -245,9 +248,7 @@ Result<std::size_t> Worker::Impl::run_segment(std::size_t begin, std::size_t end
   std::map<Partition, Offset> next;
   std::size_t i = begin;
   for (; i < end; ++i) {
-    const bool is_long =
-        options.longest_batch && SteadyClock::now() - begun >= *options.longest_batch;
-    if (is_long && i > begin) break;
+    if (i > begin && pace.is_over(SteadyClock::now() - begun, i - begin, end - i)) break;
     Parsed& record = parsed[i];
     next[record.partition] = record.offset + 1;
     auto found = partition(record.partition);
@@ -267,6 +268,7 @@ Result<std::size_t> Worker::Impl::run_segment(std::size_t begin, std::size_t end
     if (!applied) return std::unexpected(std::move(applied.error()));
     record.mention.reset();  // makes room for what it causes
   }
+  pace.learn(SteadyClock::now() - begun, i - begin, end - i);
   std::vector<Partition> touched;
   for (const auto& [number, offset] : next) {
     effects.next.emplace_back(number, offset);

@@ -24,7 +24,8 @@ class RuleCostBoard;
 
 struct WorkerOptions {
   std::size_t max_batch = 2000;  // records a commit
-  // What was applied in this time is committed before more is; none: only max_batch counts.
+  // What was applied in this time is committed before more is, but for a short rest; none: only
+  // max_batch counts. BatchPace tells more.
   std::optional<std::chrono::milliseconds> longest_batch{};
   bool keep = false;           // see ApplyOptions
   bool log_is_remote = false;  // see ApplyOptions

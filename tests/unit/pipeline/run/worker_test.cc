@@ -251,6 +251,19 @@ TEST_F(Working, WhatTookLongIsCommittedBeforeMoreIsApplied) {
   EXPECT_EQ(everything(), 3);
 }
 
+TEST_F(Working, PollsNoMoreThanOneCommitTakes) {
+  worker_.emplace(
+      *log_, log_.store(), keys_, [this] { return rules_; }, registry_,
+      WorkerOptions{.max_batch = 60, .longest_batch = milliseconds{0}});
+  ASSERT_TRUE(worker_->start());
+  for (int i = 0; i < 120; ++i) log(acme_mention(std::to_string(i), "acme", kNow));
+
+  EXPECT_EQ(step(), 60U);  // nothing is known yet
+  EXPECT_EQ(step(), 50U);  // the least
+  EXPECT_EQ(step(), 10U);
+  EXPECT_EQ(everything(), 120);
+}
+
 TEST_F(Working, StreamTimeSurvivesARestart) {
   log(acme_mention("1", "acme", kNow));
   drain();

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "pipeline/log/embedded_impl.h"
+#include "pipeline/log/record_format.h"
 
 namespace vigie {
 namespace {
@@ -284,6 +285,9 @@ Result<std::optional<std::string>> EmbeddedLog::latest(Topic topic, std::string_
   if (!latest) {
     return fail(Code::Corrupt, fmt::format("log: newest value of {} is damaged", info(topic).name));
   }
+  auto known = check_format(topic, info(topic).name, latest_partition(**stored), latest->offset,
+                            latest->value);
+  if (!known) return std::unexpected(std::move(known.error()));
   return std::string(latest->value);
 }
 

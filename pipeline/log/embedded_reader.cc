@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "pipeline/log/embedded_impl.h"
+#include "pipeline/log/record_format.h"
 
 namespace vigie {
 namespace {
@@ -34,6 +35,7 @@ class EmbeddedReader : public LogReader {
     return found_.size() < max && bytes_.size() < kMaxPollBytes;
   }
   Result<void> collect(Partition partition, Offset end, std::size_t max);
+  void give_back(std::size_t begin);
   Result<bool> add_latest(Partition partition, Offset offset, std::string_view key, Found& found);
 
   EmbeddedLog::Impl& log_;
@@ -101,14 +103,31 @@ Result<std::span<const LogRecord>> EmbeddedReader::poll(std::size_t max,
   }
   turn_ = next_.empty() ? 0 : (turn_ + 1) % next_.size();
   const std::string_view bytes = bytes_;
-  for (const Found& found : found_) {
-    LogRecord& record = records_.emplace_back();
+  for (std::size_t i = 0; i < found_.size(); ++i) {
+    const Found& found = found_[i];
+    LogRecord record;
     record.partition = found.partition;
     record.offset = found.offset;
     record.key = bytes.substr(found.key_begin, found.key_size);
     if (!found.tombstone) record.value = bytes.substr(found.value_begin, found.value_size);
+    auto known = check_format(topic_, info(topic_).name, record.partition, record.offset,
+                              record.value.value_or(""));
+    if (!known) {
+      // What came before it is good, and nothing behind it is read.
+      give_back(i);
+      if (!records_.empty()) break;
+      return std::unexpected(std::move(known.error()));
+    }
+    records_.push_back(record);
   }
   return std::span<const LogRecord>(records_);
+}
+
+// Found ones from `begin` on are to be polled again.
+void EmbeddedReader::give_back(std::size_t begin) {
+  for (std::size_t i = found_.size(); i-- > begin;) {
+    next_[static_cast<std::size_t>(number(found_[i].partition))] = found_[i].offset;
+  }
 }
 
 Result<void> EmbeddedReader::collect(Partition partition, Offset end, std::size_t max) {

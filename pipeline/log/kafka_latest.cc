@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include "pipeline/log/record_format.h"
+
 namespace vigie {
 namespace {
 
@@ -31,7 +33,10 @@ Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition parti
   if (auto read = read_to(place, extent->second); !read) return std::unexpected(read.error());
   const auto at = table.values.find(key);
   if (at == table.values.end()) return std::nullopt;
-  return at->second;
+  const Value& value = at->second;
+  auto known = check_format(topic, place.first, partition, value.offset, value.bytes);
+  if (!known) return std::unexpected(std::move(known.error()));
+  return value.bytes;
 }
 
 // Two handles: on one that reads only what is committed, the end of a partition stops before an
@@ -90,7 +95,9 @@ Result<void> KafkaLatest::read_to(const Place& place, Offset end) {
     if (message->payload == nullptr) {
       table.values.erase(key);
     } else {
-      table.values[key].assign(static_cast<const char*>(message->payload), message->len);
+      Value& value = table.values[key];
+      value.offset = message->offset;
+      value.bytes.assign(static_cast<const char*>(message->payload), message->len);
     }
   }
   return {};

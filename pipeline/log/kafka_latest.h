@@ -15,7 +15,8 @@ namespace vigie {
 
 // The newest value of each key of the compacted topics it was asked about. Each question reads the
 // key's partition on to its end first, so an answer holds whatever was acknowledged before the
-// question. Keeps the partitions it was asked about in memory. Any thread may call it.
+// question. A value of a newer format is Corrupt. Keeps the partitions it was asked about in
+// memory. Any thread may call it.
 class KafkaLatest {
  public:
   explicit KafkaLatest(KafkaOptions options) : options_(std::move(options)) {}
@@ -24,8 +25,12 @@ class KafkaLatest {
 
  private:
   using Place = std::pair<std::string, Partition>;  // Kafka's name of the topic
+  struct Value {
+    Offset offset = 0;
+    std::string bytes;
+  };
   struct Table {
-    std::map<std::string, std::string, std::less<>> values;
+    std::map<std::string, Value, std::less<>> values;
     Offset next = 0;
     bool is_assigned = false;
   };

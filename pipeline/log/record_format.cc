@@ -32,7 +32,7 @@ Result<void> check_format(Topic topic, std::string_view name, Partition partitio
   if (!format || *format <= newest_format(topic)) return {};
   return fail(Code::Corrupt,
               fmt::format("log: {}/{} offset {}: the record is of format {}, this version reads "
-                          "formats up to {}: a newer version runs beside it; upgrade this node",
+                          "formats up to {}: a newer version wrote it; upgrade this node",
                           name, number(partition), offset, *format, newest_format(topic)));
 }
 

@@ -322,6 +322,45 @@ TEST_P(EventLogContract, PollsNoMoreThanAskedFor) {
   }));
 }
 
+TEST_P(EventLogContract, StopsAtARecordOfANewerFormat) {
+  append(world_.log(), {record(Topic::Conversations, 0, "a", R"({"v":1})"),
+                        record(Topic::Conversations, 0, "b", R"({"v":2})"),
+                        record(Topic::Conversations, 0, "c", R"({"v":1})")});
+  auto reader = reader_of(world_, Topic::Conversations, {.group = "view"});
+  std::vector<std::string> keys;
+
+  Result<std::span<const LogRecord>> polled;
+  while (polled) {
+    polled = reader->poll(10, milliseconds{100});
+    if (!polled) break;
+    for (const LogRecord& one : *polled) keys.emplace_back(one.key);
+  }
+
+  EXPECT_EQ(keys, std::vector<std::string>{"a"});
+  EXPECT_EQ(polled.error().code, Code::Corrupt);
+  EXPECT_NE(polled.error().message.find("conversations/0 offset 1: the record is of format 2"),
+            std::string::npos)
+      << polled.error().message;
+  EXPECT_FALSE(reader->poll(10, milliseconds{0})) << "it goes on behind it";
+}
+
+TEST_P(EventLogContract, TellsNoNewestValueOfANewerFormat) {
+  const auto alert = [&](std::string key, std::string value) {
+    const int at = number(partition_for(world_.log(), Topic::Alerts, key));
+    return record(Topic::Alerts, at, std::move(key), std::move(value));
+  };
+  append(world_.log(), {alert("a", R"({"v":2})"), alert("b", R"({"v":2})")});
+  append(world_.log(), {alert("b", R"({"v":1})")});
+
+  const auto newer = world_.log().latest(Topic::Alerts, "a");
+
+  ASSERT_FALSE(newer);
+  EXPECT_EQ(newer.error().code, Code::Corrupt);
+  EXPECT_NE(newer.error().message.find("offset 0: the record is of format 2"), std::string::npos)
+      << newer.error().message;
+  EXPECT_EQ(newest(world_.log(), Topic::Alerts, "b"), R"({"v":1})");
+}
+
 TEST_P(EventLogContract, ReturnsEmptyHandedWhenNothingComes) {
   auto reader = reader_of(world_, Topic::Mentions, {.group = "idle"});
 

@@ -322,23 +322,6 @@ TEST(KafkaGroups, GoOnWhereAnotherNodeStopped) {
   EXPECT_EQ(seen[0].key, "c");
 }
 
-TEST(KafkaLogReaders, StopAtARecordOfANewerFormat) {
-  LogWorld world(opening(fresh_kafka_options()));
-  append(world.log(), {record(Topic::Conversations, 0, "a", R"({"v":1})"),
-                       record(Topic::Conversations, 0, "a", R"({"v":2})"),
-                       record(Topic::Conversations, 0, "a", R"({"v":1})")});
-  auto reader = reader_of(world, Topic::Conversations, {.group = "view"});
-
-  Result<std::span<const LogRecord>> polled;
-  while (polled) polled = reader->poll(1, std::chrono::milliseconds{100});
-
-  EXPECT_EQ(polled.error().code, Code::Corrupt);
-  EXPECT_NE(polled.error().message.find("conversations/0 offset 1: the record is of format 2"),
-            std::string::npos)
-      << polled.error().message;
-  EXPECT_FALSE(reader->poll(1, std::chrono::milliseconds{0})) << "it goes on behind it";
-}
-
 TEST(KafkaGroups, TrustTheStoreWhenTheGroupLagsBehindIt) {
   const KafkaOptions options = fresh_kafka_options();
   LogWorld world(opening(options));

@@ -1,6 +1,7 @@
 """A running vigie for a test: its own config, data and port; nothing of it stays."""
 import atexit
 import contextlib
+import glob
 import json
 import os
 import re
@@ -248,13 +249,14 @@ def over_hours(counts):
 
 @contextlib.contextmanager
 def scratch():
-    """A directory for one test. One that fails shows what its service said last."""
+    """A directory for one test. One that fails shows what its services said last."""
     with tempfile.TemporaryDirectory(prefix="vigie-test-") as directory:
         try:
             yield directory
         except BaseException:
-            log = os.path.join(directory, "vigie.log")
-            if os.path.exists(log):
+            logs = glob.glob(os.path.join(directory, "**", "vigie.log"), recursive=True)
+            # The last three: some tests have a dozen.
+            for log in sorted(logs, key=os.path.getmtime)[-3:]:
                 with open(log, encoding="utf-8", errors="replace") as lines:
-                    print("the service said:\n" + lines.read()[-2000:], file=sys.stderr)
+                    print(f"{os.path.relpath(log, directory)}:\n{lines.read()[-3000:]}", file=sys.stderr)
             raise

@@ -111,7 +111,12 @@ class LogReader {
   // it.
   virtual Result<void> commit(Effects effects) = 0;
 
-  // The partitions this reader reads now. Changes only inside poll.
+  // Between two commits of what one poll brought: keeps the reader in its group where those take
+  // long. False: partitions were dealt anew; the rest of what was polled is not to be committed,
+  // and comes again to whom it belongs.
+  virtual Result<bool> stay() { return true; }
+
+  // The partitions this reader reads now. Changes only inside poll and stay.
   virtual std::vector<Partition> partitions() const = 0;
 
   // False while partitions are dealt, or their state is brought up to date: then none are told. A

@@ -70,6 +70,7 @@ class SharedReader : public LogReader {
     return reader_->poll(max, wait);
   }
   Result<void> commit(Effects effects) override { return reader_->commit(std::move(effects)); }
+  Result<bool> stay() override { return reader_->stay(); }
   std::vector<Partition> partitions() const override { return reader_->partitions(); }
   bool is_settled() const override { return reader_->is_settled(); }
   std::pair<Offset, Offset> position(Partition partition) const override {

@@ -195,6 +195,19 @@ std::vector<Record> KafkaReader::with_commits(
   return records;
 }
 
+// What is fetched meanwhile waits for its turn; an error comes again in the next poll, if it lasts.
+Result<bool> KafkaReader::stay() {
+  if (broken_) return std::unexpected(*broken_);
+  if (!read_.changelog) return true;
+  rebalanced_ = false;
+  Message message(rd_kafka_consumer_poll(handle_.get(), 0));
+  if (rebalanced_) return false;
+  if (message == nullptr) return true;
+  const auto taken = take(std::move(message));
+  if (!taken && broken_) return std::unexpected(*broken_);
+  return true;
+}
+
 // A transaction is refused to a name that another has taken over; the group tells whether that
 // other is a twin, within a heartbeat.
 Error KafkaReader::why_it_failed(Error error) {

@@ -23,6 +23,9 @@ constexpr milliseconds kRangeQuestion{1'000};
 // and after that.
 constexpr std::chrono::minutes kLookAgain{1};
 constexpr std::chrono::hours kLookNext{1};
+// A partition that brings nothing for so long is asked where it ends.
+constexpr std::chrono::seconds kSilence{15};
+constexpr milliseconds kSilenceQuestion{500};
 
 std::string encode_time(Time time) {
   std::string value(1, '\x01');
@@ -262,6 +265,35 @@ Result<void> KafkaReader::out_of_range(Partition partition) {
   Error out = kafka_error(place_name(partition), rd_kafka_error_code(error));
   rd_kafka_error_destroy(error);
   return std::unexpected(std::move(out));
+}
+
+// All that came was polled. librdkafka 2.0.2 may leave off fetching a partition, and says nothing:
+// so one that stays silent is asked where it ends, and if it brings nothing of that until it is
+// asked again, a new reader is to begin. While brokers do not answer, nothing is known.
+Result<void> KafkaReader::heed_silence() {
+  const auto now = options_.steady();
+  for (auto& [partition, place] : places_) {
+    if (!place.silent_since) place.silent_since = now;
+    if (now - *place.silent_since < kSilence) continue;
+    const auto extent = kafka_extent(handle_.get(), topic_, partition, kSilenceQuestion);
+    if (!extent) {
+      for (auto& [number, other] : places_) other.silent_since = now;
+      return {};
+    }
+    const Offset here = std::max({place.fetched, place.behind, place.next});
+    if (place.owed > here) {
+      broken_ =
+          Error{Code::Unavailable,
+                fmt::format("kafka: {} brings nothing behind {}, and ended at {} {} s ago: it "
+                            "is read anew",
+                            place_name(partition), here, place.owed, kSilence.count()),
+                {}};
+      return std::unexpected(*broken_);
+    }
+    place.silent_since = now;
+    place.owed = extent->second;
+  }
+  return {};
 }
 
 Result<std::map<Partition, Offset>> KafkaReader::ends() {

@@ -224,6 +224,7 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
       return std::span<const LogRecord>();
     }
     if (message == nullptr) {
+      if (auto heeded = heed_silence(); !heeded) return std::unexpected(heeded.error());
       if (!messages_.empty() || options_.steady() >= deadline) break;
       continue;
     }
@@ -290,6 +291,7 @@ Result<void> KafkaReader::take(Message message) {
   switch (message->err) {
     case RD_KAFKA_RESP_ERR_NO_ERROR: {
       if (place == places_.end()) return {};
+      place->second.heard(message->offset + 1);
       // Who shares partitions reads mentions, or no values at all.
       if (!read_.shared) {
         if (auto known = check(*message); !known) return known;
@@ -309,6 +311,7 @@ Result<void> KafkaReader::take(Message message) {
       if (place != places_.end()) {
         place->second.end = std::max(place->second.end, message->offset);
         place->second.behind = message->offset;
+        place->second.heard(message->offset);
         place->second.ended = options_.wall();
         if (read_.changelog) merge_.end(partition);
       }

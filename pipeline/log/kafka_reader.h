@@ -45,12 +45,13 @@ class KafkaReader : public LogReader {
 
   Result<std::span<const LogRecord>> poll(std::size_t max, std::chrono::milliseconds wait) override;
   Result<void> commit(Effects effects) override;
+  Result<bool> stay() override;
   std::vector<Partition> partitions() const override;
   bool is_settled() const override { return is_settled_; }
   std::pair<Offset, Offset> position(Partition partition) const override;
   Result<std::map<Partition, Offset>> ends() override;
 
-  // Called by librdkafka inside poll and close.
+  // Called by librdkafka inside poll, stay and close.
   void on_rebalance(int event, const rd_kafka_topic_partition_list_t* partitions);
 
  private:
@@ -62,9 +63,19 @@ class KafkaReader : public LogReader {
     Offset next = 0;
     Offset end = 0;
     Offset committed = 0;
-    Offset behind = 0;  // past the last record and what marks the end of transactions
-    Offset polled = 0;  // past the last record that was handed out
-    Time ended{};       // when its end was last reached
+    Offset behind = 0;   // past the last record and what marks the end of transactions
+    Offset polled = 0;   // past the last record that was handed out
+    Time ended{};        // when its end was last reached
+    Offset fetched = 0;  // past the last record or end that came, also of what was not polled yet
+    // Since when nothing came although all that had come was polled.
+    std::optional<std::chrono::steady_clock::time_point> silent_since{};
+    Offset owed = 0;  // where it ended when that was asked in a silence
+
+    void heard(Offset behind_it) {
+      fetched = std::max(fetched, behind_it);
+      silent_since.reset();
+      owed = 0;
+    }
   };
   static Place place_at(Offset next, Offset end) {
     return {.next = next, .end = end, .committed = next};
@@ -114,6 +125,7 @@ class KafkaReader : public LogReader {
   bool add_in_order();
   void begin_merge();
   Result<void> out_of_range(Partition partition);
+  Result<void> heed_silence();
   std::string offset_key(Partition partition) const;
   std::string whole_key() const;
   std::string place_name(Partition partition) const;

@@ -20,6 +20,9 @@ using std::chrono::milliseconds;
 constexpr std::size_t kBatchRecords = 5'000;
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;
 constexpr milliseconds kLookUp{1'000};
+// An open transaction holds a changelog back until the broker's timer ends it. What brings nothing
+// for longer was left off by librdkafka (KafkaReader::heed_silence).
+constexpr std::chrono::seconds kLongestSilence{60};
 
 std::string applied_key(Topic topic, Partition partition) {
   std::string key{'\x01', 'p', static_cast<char>(topic)};
@@ -92,6 +95,7 @@ struct KafkaRestore::Impl {
   std::vector<Partition> partitions;
   std::vector<std::pair<Partition, std::string>> rebuilt;
   bool is_assigned = false;
+  std::chrono::steady_clock::time_point heard_at{};  // the last time that something came
   std::uint64_t read = 0;
 
   StoreBatch batch;
@@ -187,6 +191,7 @@ Result<void> KafkaRestore::Impl::assign() {
     return std::unexpected(kafka_error("assign the changelog", error));
   }
   is_assigned = true;
+  heard_at = options.steady();
   return {};
 }
 
@@ -349,7 +354,15 @@ Result<bool> KafkaRestore::step(milliseconds slice) {
     if (left.count() <= 0) break;
     rd_kafka_message_t* polled =
         rd_kafka_consumer_poll(self.records.get(), static_cast<int>(left.count()));
-    if (polled == nullptr) continue;
+    const auto now = self.options.steady();
+    if (polled == nullptr) {
+      if (now - self.heard_at < kLongestSilence) continue;
+      return fail(Code::Unavailable,
+                  fmt::format("kafka: the changelog brought nothing for {} s: it "
+                              "is read anew",
+                              kLongestSilence.count()));
+    }
+    self.heard_at = now;
     const std::unique_ptr<rd_kafka_message_t, void (*)(rd_kafka_message_t*)> message(
         polled, rd_kafka_message_destroy);
     if (message->rkt == nullptr) {

@@ -214,6 +214,10 @@ Result<std::size_t> Worker::step(std::chrono::milliseconds wait) {
     auto done = self.run_segment(begin, self.segment_end(begin), *set);
     if (!done) return std::unexpected(std::move(done.error()));
     begin = *done;
+    if (begin == self.parsed.size()) break;
+    auto stays = self.log_reader->stay();
+    if (!stays) return std::unexpected(std::move(stays.error()));
+    if (!*stays) return begin;
   }
   self.tell_lag(now);
   return self.parsed.size();

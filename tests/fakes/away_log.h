@@ -40,6 +40,7 @@ class AwayLog : public RefusingLog {
       return inner_->poll(max, wait);
     }
     Result<void> commit(Effects effects) override { return inner_->commit(std::move(effects)); }
+    Result<bool> stay() override { return inner_->stay(); }
     std::vector<Partition> partitions() const override { return inner_->partitions(); }
     bool is_settled() const override { return inner_->is_settled(); }
     std::pair<Offset, Offset> position(Partition partition) const override {

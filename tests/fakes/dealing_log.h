@@ -83,6 +83,10 @@ class DealingLog : public EventLog {
       return std::span<const LogRecord>(records_);
     }
     Result<void> commit(Effects effects) override { return inner_->commit(std::move(effects)); }
+    Result<bool> stay() override {
+      const std::lock_guard lock(log_.mutex_);
+      return index_ < log_.hands_.size() && hand_ == log_.hands_[index_];
+    }
     std::vector<Partition> partitions() const override {
       return hand_.value_or(std::vector<Partition>());
     }

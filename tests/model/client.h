@@ -47,6 +47,7 @@ struct Faults {
   Micros latest = 0;
   double slow = 0;     // no breach, but seconds
   double silent = 0;   // a partition brings nothing for a while
+  double deaf = 0;     // or never again, from when it is assigned
   double grumble = 0;  // an error of no partition comes in place of a record
 };
 

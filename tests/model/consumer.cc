@@ -185,7 +185,8 @@ void Consumer::assign(const rd_kafka_topic_partition_list_t* list) {
     if (next == RD_KAFKA_OFFSET_END) next = visible_end(place);
     fetches_[place].next = next;
     // What librdkafka 2.0.2 does at times, it always does here.
-    if (before.contains(place)) fetches_[place].silent_until = kNever;
+    if (before.contains(place) || world.dice.chance(room().faults.deaf))
+      fetches_[place].silent_until = kNever;
   }
 }
 

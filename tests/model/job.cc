@@ -119,6 +119,10 @@ Result<void> Job::work() {
       if (size > 1 && world_.dice.chance(0.2)) size /= 2;
       if (auto counted = count(reader, polled->subspan(begin, size)); !counted) return counted;
       begin += size;
+      if (begin == polled->size()) break;
+      auto stays = reader.stay();
+      if (!stays) return std::unexpected(stays.error());
+      if (!*stays) break;
     }
   }
   return {};

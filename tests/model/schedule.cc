@@ -95,6 +95,7 @@ void Schedule::choose_faults() {
   faults.latest = dice.wide(100 * kMilli, 20 * kSecond);
   faults.slow = maybe(0.02);
   faults.silent = maybe(0.01);
+  faults.deaf = maybe(0.1);
   faults.grumble = maybe(0.002);
   cluster_.weather.slow_marker = maybe(0.5);
   cluster_.weather.slowest_marker = dice.wide(10 * kMilli, 5 * kSecond);

@@ -316,6 +316,22 @@ TEST_F(Working, TellsNoLagOfAPartitionThatWasDealtAway) {
 }
 
 // What one worker knew of a partition is old when it comes back from another.
+TEST_F(Working, LeavesTheRestOfABatchToWhomItsPartitionWent) {
+  DealingLog dealing(*log_);
+  dealing.deal({{{Partition{0}}}});
+  const auto rules_and_deal = [&] {
+    dealing.deal({std::vector<Partition>{}});
+    return rules_;
+  };
+  Worker worker(dealing, log_.store(), keys_, rules_and_deal, registry_,
+                WorkerOptions{.longest_batch = milliseconds{0}});
+  ASSERT_TRUE(worker.start());
+  for (const char* id : {"1", "2", "3"}) log(acme_mention(id, "acme", kNow));
+
+  EXPECT_EQ(worker.step(milliseconds{0}), 1U);
+  EXPECT_EQ(everything(), 1);
+}
+
 TEST_F(Working, KnowsWhomAnotherHidOrErasedWhileItHadThePartition) {
   for (const Op op : {Op::HideAuthor, Op::EraseAuthor}) {
     ScratchLog two(2);

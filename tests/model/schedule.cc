@@ -15,7 +15,7 @@ constexpr Micros kSession = 6 * kSecond;
 constexpr Micros kLongestFreeze = 30 * kSecond;
 // What has failed must be over by then: a session, a transaction's time-out, a scan for it, and the
 // pauses between tries.
-constexpr Micros kLongestQuiet = 300 * kSecond;
+constexpr Micros kLongestQuiet = 600 * kSecond;
 
 // A process does not come up before the last request of the one before it has arrived.
 constexpr Micros kShortestPause = 10 * kMilli;
@@ -88,7 +88,7 @@ void Schedule::choose_faults() {
   faults.freeze = maybe(0.002);
   faults.longest_freeze = kLongestFreeze;
   faults.stall = maybe(0.001);
-  faults.longest_stall = dice.chance(0.2) ? 150 * kSecond : 10 * kSecond;
+  faults.longest_stall = dice.chance(0.2) ? 350 * kSecond : 10 * kSecond;
   faults.lost = maybe(0.02);
   faults.answer_lost = maybe(0.02);
   faults.late = maybe(0.03);

@@ -86,7 +86,7 @@ std::string Feed::id_of(const Positions& positions) {
   return id;
 }
 
-void Feed::push(Partition partition, Offset next, std::string type, std::string data) {
+void Feed::push(Partition partition, Offset next, std::string type, std::string data, Time at) {
   {
     const std::lock_guard lock(mutex_);
     if (next <= position(end_, number(partition))) return;  // read again after a restart
@@ -99,14 +99,24 @@ void Feed::push(Partition partition, Offset next, std::string type, std::string 
     const auto beyond = no_more_.find(number(partition));
     if (beyond != no_more_.end() && next > beyond->second.first) no_more_.erase(beyond);
     if (type.empty()) return;
-    entries_.push_back(Entry{partition, next, std::move(type), std::move(data), end_});
-    while (entries_.size() > capacity_) {
-      for (const auto& [of, at] : entries_.front().after) advance(before_first_, Partition{of}, at);
-      entries_.pop_front();
-    }
+    entries_[number(partition)].push_back(
+        Entry{next, pushed_++, at, std::move(type), std::move(data), end_});
+    if (++kept_ > capacity_) drop_oldest();
   }
   const std::lock_guard lock(wake_mutex_);
   for (const auto& [id, wake] : subscribers_) wake();
+}
+
+// Who has read on behind it in its partition has missed nothing.
+void Feed::drop_oldest() {
+  const auto of = std::ranges::min_element(entries_, {}, [](const auto& each) {
+    const Entry& first = each.second.front();
+    return std::pair(first.at, first.number);
+  });
+  advance(before_first_, Partition{of->first}, of->second.front().next);
+  of->second.pop_front();
+  if (of->second.empty()) entries_.erase(of);
+  --kept_;
 }
 
 bool Feed::take_doubts() {
@@ -160,17 +170,25 @@ Result<Feed::Page> Feed::read(std::string_view after, std::size_t max) {
     page.last_id = id_of(end_);
     return page;
   }
-  // Positions only grow, so what a follower has is a prefix; after it each event is looked at, as
-  // another node may have read the partitions in another order.
-  auto entry = std::ranges::partition_point(
-      entries_, [&](const Entry& each) { return covers(follower, each.after); });
-  const Positions start = follower;
-  for (; entry != entries_.end() && page.events.size() < max; ++entry) {
-    for (const auto& [of, at] : entry->after) advance(follower, Partition{of}, at);
-    if (entry->next <= position(start, number(entry->partition))) continue;
-    page.events.push_back(Event{id_of(follower), entry->type, entry->data});
+  // What it has not heard of each partition, in the order of pushes. Another node may have read the
+  // partitions in another order, so that says nothing of what it has.
+  using Rest = std::ranges::subrange<std::deque<Entry>::const_iterator>;
+  std::vector<Rest> rests;
+  for (const auto& [partition, entries] : entries_) {
+    const auto begin =
+        std::ranges::upper_bound(entries, position(follower, partition), {}, &Entry::next);
+    if (begin != entries.end()) rests.emplace_back(begin, entries.end());
   }
-  if (entry == entries_.end()) {
+  while (!rests.empty() && page.events.size() < max) {
+    const auto rest =
+        std::ranges::min_element(rests, {}, [](const Rest& each) { return each.front().number; });
+    const Entry& entry = rest->front();
+    for (const auto& [of, at] : entry.after) advance(follower, Partition{of}, at);
+    page.events.push_back(Event{id_of(follower), entry.type, entry.data});
+    rest->advance(1);
+    if (rest->empty()) rests.erase(rest);
+  }
+  if (rests.empty()) {
     for (const auto& [of, at] : end_) advance(follower, Partition{of}, at);
   }
   page.last_id = id_of(follower);

@@ -11,13 +11,14 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/core/clock.h"
 #include "pipeline/core/error.h"
 #include "pipeline/core/ids.h"
 
 namespace vigie {
 
 // The last events of a topic, for those who follow it live (SSE). Bounded: the oldest leave when it
-// is full. Any thread may call it.
+// is full, whichever partition was read first. Any thread may call it.
 //
 // An event's id names the next offset of every partition after it, "P:N,P:N", so it is valid on any
 // node that reads the same topic: a follower who comes back with it gets each later event once.
@@ -39,8 +40,9 @@ class Feed {
   explicit Feed(std::size_t capacity) : capacity_(capacity) {}
 
   // One thread pushes. `next` is the offset after this record; records that make no event move the
-  // position with an empty type.
-  void push(Partition partition, Offset next, std::string type, std::string data);
+  // position with an empty type. `at` is when it happened: of partitions that are read one after
+  // the other it tells which events are the oldest; of those with the same time the first pushed.
+  void push(Partition partition, Offset next, std::string type, std::string data, Time at = {});
 
   // A follower who stands beyond what was pushed has heard it from a node that is ahead, or comes
   // from a topic that is no more. Where the topic ends tells: whoever pushes asks for that after
@@ -61,8 +63,9 @@ class Feed {
  private:
   using Positions = std::vector<std::pair<std::int32_t, Offset>>;  // sorted by partition
   struct Entry {
-    Partition partition;
     Offset next;
+    std::uint64_t number;  // in the order of pushes
+    Time at;
     std::string type;
     std::string data;
     Positions after;
@@ -71,12 +74,15 @@ class Feed {
   static void advance(Positions& positions, Partition partition, Offset next);
   static std::string id_of(const Positions& positions);
   bool is_denied(const Positions& follower) const;
+  void drop_oldest();
 
   const std::size_t capacity_;
   std::mutex mutex_;
-  std::deque<Entry> entries_;  // guarded by mutex_
-  Positions before_first_;     // positions before entries_.front(); guarded by mutex_
-  Positions end_;              // positions after entries_.back(); guarded by mutex_
+  std::map<std::int32_t, std::deque<Entry>> entries_;  // by partition; guarded by mutex_
+  std::size_t kept_ = 0;                               // entries of all; guarded by mutex_
+  std::uint64_t pushed_ = 0;                           // guarded by mutex_
+  Positions before_first_;  // of each partition before the first kept event; guarded by mutex_
+  Positions end_;           // after the last push; guarded by mutex_
   // Of each partition from where and how far followers stand beyond the end; guarded by mutex_.
   Positions doubts_;                                           // not asked about yet
   Positions asked_;                                            // the end is being asked for

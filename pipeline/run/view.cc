@@ -354,7 +354,8 @@ void View::Impl::push(const LogRecord& record, const ConversationRecord* change,
       data = gone_json(record.key, before);
     }
     Feed& feed = i == 0 ? social : community;
-    feed.push(record.partition, record.offset + 1, std::move(type), std::move(data));
+    const Time at = change == nullptr ? Time{} : change->seen_at;
+    feed.push(record.partition, record.offset + 1, std::move(type), std::move(data), at);
   }
 }
 

@@ -39,6 +39,36 @@ TEST(Feed, TellsAFollowerWhoIsTooFarBehindToStartAnew) {
   EXPECT_EQ(feed.read("0:2", 10)->events.size(), 2U);
 }
 
+TEST(Feed, KeepsTheNewestEventsWhicheverPartitionIsReadFirst) {
+  Feed feed(4);
+  const auto day = [](int number) { return Time{std::chrono::hours{24 * number}}; };
+  for (int i = 1; i <= 4; ++i) feed.push(kZero, i, "item", "new", day(10 + i));
+  for (int i = 1; i <= 4; ++i) feed.push(kOne, i, "item", "old", day(i));
+
+  const Feed::Page page = *feed.read("0:2,1:4", 10);
+
+  EXPECT_FALSE(page.reset);
+  ASSERT_EQ(page.events.size(), 2U);
+  EXPECT_EQ(page.events[1].id, "0:4,1:4");
+  EXPECT_TRUE(feed.read("0:2,1:3", 10)->reset);
+}
+
+TEST(Feed, MissesOnlyWhatItDroppedOfAFollowersPartition) {
+  Feed feed(2);
+  for (const Offset next : {1, 2}) {
+    feed.push(kZero, next, "item", "a");
+    feed.push(kOne, next, "item", "b");
+  }
+
+  const Feed::Page page = *feed.read("0:1,1:1", 1);
+
+  EXPECT_FALSE(page.reset);
+  ASSERT_EQ(page.events.size(), 1U);
+  EXPECT_EQ(page.events[0].id, "0:2,1:1");
+  EXPECT_EQ(feed.read(page.last_id, 10)->events.size(), 1U);
+  EXPECT_TRUE(feed.read("0:2,1:0", 1)->reset);
+}
+
 TEST(Feed, DoesNotVouchForWhatCameBeforeItsFirstRecord) {
   Feed feed(10);
   feed.push(kZero, 101, "item", "x");

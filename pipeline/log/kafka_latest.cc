@@ -30,7 +30,12 @@ Result<std::optional<std::string>> KafkaLatest::get(Topic topic, Partition parti
     if (auto assigned = assign(place); !assigned) return std::unexpected(assigned.error());
     table.is_assigned = true;
   }
-  if (auto read = read_to(place, extent->second); !read) return std::unexpected(read.error());
+  if (auto read = read_to(place, extent->second); !read) {
+    // A partition that librdkafka has left off never comes again on this handle.
+    records_.reset();
+    tables_.clear();
+    return std::unexpected(read.error());
+  }
   const auto at = table.values.find(key);
   if (at == table.values.end()) return std::nullopt;
   const Value& value = at->second;

@@ -195,7 +195,7 @@ std::vector<Record> KafkaReader::with_commits(
   return records;
 }
 
-// What is fetched meanwhile waits for its turn; an error comes again in the next poll, if it lasts.
+// What is fetched meanwhile waits for its turn; an error that lasts comes again in the next poll.
 Result<bool> KafkaReader::stay() {
   if (broken_) return std::unexpected(*broken_);
   if (!read_.changelog) return true;

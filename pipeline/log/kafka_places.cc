@@ -1,7 +1,8 @@
-// Where a reader of Kafka starts in each partition.
+// Where a reader of Kafka starts in each partition, where each ends, and which has been left off.
 #include <algorithm>
 #include <span>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -25,7 +26,8 @@ constexpr std::chrono::minutes kLookAgain{1};
 constexpr std::chrono::hours kLookNext{1};
 // A partition that brings nothing for so long is asked where it ends.
 constexpr std::chrono::seconds kSilence{15};
-constexpr milliseconds kSilenceQuestion{500};
+constexpr std::chrono::seconds kLastChance{2};
+constexpr milliseconds kSilenceQuestion{1'000};
 
 std::string encode_time(Time time) {
   std::string value(1, '\x01');
@@ -252,8 +254,9 @@ Result<void> KafkaReader::assign() {
 Result<void> KafkaReader::out_of_range(Partition partition) {
   auto place = start_of(partition, places_.at(partition).next, kRangeQuestion);
   if (!place) {
-    if (place.error().code == Code::Corrupt) broken_ = place.error();
-    return std::unexpected(place.error());
+    // librdkafka tells of it once, and fetches the partition no more.
+    broken_ = place.error();
+    return std::unexpected(*broken_);
   }
   places_[partition] = *place;
   // What waits comes again.
@@ -262,38 +265,52 @@ Result<void> KafkaReader::out_of_range(Partition partition) {
   rd_kafka_error_t* error =
       rd_kafka_seek_partitions(handle_.get(), list.get(), kafka_wait(kRangeQuestion));
   if (error == nullptr) return {};
-  Error out = kafka_error(place_name(partition), rd_kafka_error_code(error));
+  broken_ = kafka_error(place_name(partition), rd_kafka_error_code(error));
   rd_kafka_error_destroy(error);
-  return std::unexpected(std::move(out));
+  return std::unexpected(*broken_);
 }
 
 // All that came was polled. librdkafka 2.0.2 may leave off fetching a partition, and says nothing:
-// so one that stays silent is asked where it ends, and if it brings nothing of that until it is
-// asked again, a new reader is to begin. While brokers do not answer, nothing is known.
+// so one of a worker's that stays silent is asked where it ends, one in a poll. If it brings
+// nothing of that until it is asked again, nor soon after, a new reader is to begin. While brokers
+// do not answer, nothing is known.
 Result<void> KafkaReader::heed_silence() {
+  if (!read_.changelog) return {};
   const auto now = options_.steady();
+  bool may_ask = true;
   for (auto& [partition, place] : places_) {
     if (!place.silent_since) place.silent_since = now;
-    if (now - *place.silent_since < kSilence) continue;
-    const auto extent = kafka_extent(handle_.get(), topic_, partition, kSilenceQuestion);
-    if (!extent) {
-      for (auto& [number, other] : places_) other.silent_since = now;
-      return {};
-    }
-    const Offset here = std::max({place.fetched, place.behind, place.next});
-    if (place.owed > here) {
-      broken_ =
-          Error{Code::Unavailable,
-                fmt::format("kafka: {} brings nothing behind {}, and ended at {} {} s ago: it "
-                            "is read anew",
-                            place_name(partition), here, place.owed, kSilence.count()),
-                {}};
+    const auto silence = now - *place.silent_since;
+    if (place.is_suspect && silence >= kLastChance) {
+      broken_ = Error{Code::Unavailable,
+                      fmt::format("kafka: {} ends at {} or later and brings nothing of that: it is "
+                                  "read anew",
+                                  place_name(partition), place.owed),
+                      {}};
       return std::unexpected(*broken_);
     }
-    place.silent_since = now;
-    place.owed = extent->second;
+    if (silence < kSilence || !std::exchange(may_ask, false)) continue;
+    const std::optional<Offset> end = ask_for_end(partition);
+    place.silent_since = options_.steady();
+    const Offset here = std::max({place.fetched, place.behind, place.next});
+    place.is_suspect = end && place.owed > here;
+    if (!place.is_suspect) place.owed = end.value_or(0);
   }
   return {};
+}
+
+// Not on the handle that fetches, where the answer waits behind a fetch that waits for records.
+std::optional<Offset> KafkaReader::ask_for_end(Partition partition) {
+  if (watch_ == nullptr) {
+    KafkaOptions options = options_;
+    // What a question waits for at most: its own time-out is not kept (librdkafka 2.0.2).
+    options.request_timeout = kSilenceQuestion;
+    auto made = kafka_consumer(options, "watch", "read_committed");
+    if (!made) return std::nullopt;
+    watch_ = std::move(*made);
+  }
+  const auto extent = kafka_extent(watch_.get(), topic_, partition, kSilenceQuestion);
+  return extent ? std::optional(extent->second) : std::nullopt;
 }
 
 Result<std::map<Partition, Offset>> KafkaReader::ends() {

@@ -20,7 +20,7 @@ typedef struct rd_kafka_message_s rd_kafka_message_t;  // NOLINT(readability-ide
 namespace vigie {
 
 // Reads a topic of Kafka. One thread, and that of the rebalance callback is the same: librdkafka
-// calls it inside poll. The producer and the store outlive the reader.
+// calls it inside poll and stay. The producer and the store outlive the reader.
 //
 // A poll in which partitions were dealt anew returns nothing and forgets what was polled and not
 // committed; each partition then goes on from its committed offset.
@@ -69,12 +69,14 @@ class KafkaReader : public LogReader {
     Offset fetched = 0;  // past the last record or end that came, also of what was not polled yet
     // Since when nothing came although all that had come was polled.
     std::optional<std::chrono::steady_clock::time_point> silent_since{};
-    Offset owed = 0;  // where it ended when that was asked in a silence
+    Offset owed = 0;          // where it ended when that was asked in a silence
+    bool is_suspect = false;  // it owes something, and the broker answers
 
     void heard(Offset behind_it) {
       fetched = std::max(fetched, behind_it);
       silent_since.reset();
       owed = 0;
+      is_suspect = false;
     }
   };
   static Place place_at(Offset next, Offset end) {
@@ -126,6 +128,7 @@ class KafkaReader : public LogReader {
   void begin_merge();
   Result<void> out_of_range(Partition partition);
   Result<void> heed_silence();
+  std::optional<Offset> ask_for_end(Partition partition);
   std::string offset_key(Partition partition) const;
   std::string whole_key() const;
   std::string place_name(Partition partition) const;
@@ -139,7 +142,8 @@ class KafkaReader : public LogReader {
   KafkaProducer& producer_;
   Store& store_;
   KafkaHandle handle_;
-  KafkaHandle ends_;  // sees what is not committed yet; made when it is first asked
+  KafkaHandle ends_;   // sees what is not committed yet; made when it is first asked
+  KafkaHandle watch_;  // asks in a silence; made at the first
   // Of a reader with a changelog; ends before the group is left.
   std::unique_ptr<KafkaTransactor> transactor_;
   Once once_;

@@ -20,8 +20,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t kBatchRecords = 5'000;
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;
 constexpr milliseconds kLookUp{1'000};
-// An open transaction holds a changelog back until the broker's timer ends it. What brings nothing
-// for longer was left off by librdkafka (KafkaReader::heed_silence).
+// A changelog that brings nothing for so long, although it holds more that is committed, was left
+// off by librdkafka (KafkaReader::heed_silence).
 constexpr std::chrono::seconds kLongestSilence{60};
 
 std::string applied_key(Topic topic, Partition partition) {
@@ -110,6 +110,7 @@ struct KafkaRestore::Impl {
   Result<void> take(const rd_kafka_message_t& message);
   Result<void> fold_commit(Partition partition, std::optional<std::string_view> value);
   Result<std::pair<Offset, Offset>> extent(Topic topic, Partition partition) const;
+  bool is_owed() const;
   Result<void> check_ends();
   Result<void> flush();
 };
@@ -262,6 +263,17 @@ Result<void> KafkaRestore::Impl::take(const rd_kafka_message_t& message) {
   return batched >= kBatchRecords || batched_bytes >= kBatchBytes ? flush() : Result<void>();
 }
 
+// Whether a place holds more that could be read. False also where no broker tells.
+bool KafkaRestore::Impl::is_owed() const {
+  return std::ranges::any_of(places, [&](const auto& at) {
+    if (at.second.done) return false;
+    const auto& [topic, partition] = at.first;
+    const auto readable = kafka_extent(records.get(), kafka_topic(options, topic), partition,
+                                       options.request_timeout);
+    return readable && readable->second > at.second.next;
+  });
+}
+
 // Every transaction ends with its commit record. Where the end was asked for while one was being
 // written, it lies in the middle of it, so what is behind is read on to the end of now: what is
 // seen is committed, and then so is the rest.
@@ -357,6 +369,10 @@ Result<bool> KafkaRestore::step(milliseconds slice) {
     const auto now = self.options.steady();
     if (polled == nullptr) {
       if (now - self.heard_at < kLongestSilence) continue;
+      if (!self.is_owed()) {
+        self.heard_at = now;
+        continue;
+      }
       return fail(Code::Unavailable,
                   fmt::format("kafka: the changelog brought nothing for {} s: it "
                               "is read anew",

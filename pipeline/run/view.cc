@@ -94,6 +94,7 @@ struct View::Impl {
     std::unique_ptr<LogReader> reader;   // null after a failure, until it is opened again
     std::map<Partition, Offset> folded;  // first offset that is not folded
     std::chrono::steady_clock::time_point ask_again{};  // where it ends
+    Offset rewind = 0;  // when it is opened again: of what is kept in memory alone, all of it
   };
   std::vector<Source> sources;
   std::vector<ActionOutcome> outcomes;  // folded and not committed yet
@@ -154,6 +155,7 @@ struct View::Impl {
 
 Result<void> View::Impl::add_source(Topic topic, Offset rewind) {
   Source source{.topic = topic};
+  if (topic == Topic::Alerts) source.rewind = rewind;
   auto opened = open_reader(source, rewind);
   if (!opened) return opened;
   sources.push_back(std::move(source));
@@ -235,7 +237,7 @@ void View::Impl::advance(Time time) {
 // A reader that failed is broken; the next one goes on where the fold stands.
 Result<std::size_t> View::Impl::step(Source& source, std::chrono::milliseconds wait) {
   if (source.reader == nullptr) {
-    auto opened = open_reader(source, 0);
+    auto opened = open_reader(source, source.rewind);
     if (!opened) return std::unexpected(std::move(opened.error()));
   }
   auto folded = fold(source, wait);

@@ -315,7 +315,6 @@ TEST_F(Working, TellsNoLagOfAPartitionThatWasDealtAway) {
   EXPECT_EQ(series(), 0U);
 }
 
-// What one worker knew of a partition is old when it comes back from another.
 TEST_F(Working, LeavesTheRestOfABatchToWhomItsPartitionWent) {
   DealingLog dealing(*log_);
   dealing.deal({{{Partition{0}}}});
@@ -332,6 +331,7 @@ TEST_F(Working, LeavesTheRestOfABatchToWhomItsPartitionWent) {
   EXPECT_EQ(everything(), 1);
 }
 
+// What one worker knew of a partition is old when it comes back from another.
 TEST_F(Working, KnowsWhomAnotherHidOrErasedWhileItHadThePartition) {
   for (const Op op : {Op::HideAuthor, Op::EraseAuthor}) {
     ScratchLog two(2);

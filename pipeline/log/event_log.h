@@ -102,7 +102,7 @@ class LogReader {
   virtual ~LogReader() = default;
 
   // Waits up to `wait` for records and returns at most `max`. Empty: nothing came. Unavailable: try
-  // again; Corrupt: stop. Throttled by nobody.
+  // again; Corrupt: stop, and what came before it in this poll may come again. Throttled by nobody.
   virtual Result<std::span<const LogRecord>> poll(std::size_t max,
                                                   std::chrono::milliseconds wait) = 0;
 
@@ -111,9 +111,9 @@ class LogReader {
   // it.
   virtual Result<void> commit(Effects effects) = 0;
 
-  // Between two commits of what one poll brought: keeps the reader in its group where those take
-  // long. False: partitions were dealt anew; the rest of what was polled is not to be committed,
-  // and comes again to whom it belongs.
+  // Between two commits of what one poll brought, which stays valid: keeps a reader with a
+  // changelog in its group where those take long. False: partitions were dealt anew; the rest of
+  // what was polled is not to be committed, and comes again to whom it belongs.
   virtual Result<bool> stay() { return true; }
 
   // The partitions this reader reads now. Changes only inside poll and stay.

@@ -236,6 +236,12 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
     }
   }
   if (read_.changelog && !records_.empty()) pass_point(options_, "kafka.polled");
+  move_places();
+  return std::span<const LogRecord>(records_);
+}
+
+// Behind what is handed out now, and to the end where that is all.
+void KafkaReader::move_places() {
   for (const LogRecord& record : records_) {
     Place& place = places_[record.partition];
     place.next = std::max(place.next, record.offset + 1);
@@ -245,7 +251,6 @@ Result<std::span<const LogRecord>> KafkaReader::poll(std::size_t max, millisecon
     if (!read_.changelog || merge_.ended(partition))
       place.next = std::max(place.next, place.behind);
   }
-  return std::span<const LogRecord>(records_);
 }
 
 // Adds what is due next of all partitions; false when there is nothing, or a partition is to be

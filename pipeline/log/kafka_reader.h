@@ -99,6 +99,7 @@ class KafkaReader : public LogReader {
   Result<void> settle(std::chrono::milliseconds wait);
   bool look_for_the_end();
   void hold();
+  void move_places();
   Result<bool> restore(std::chrono::milliseconds wait);
   Result<bool> prepare_restore();
   bool is_soon() const;

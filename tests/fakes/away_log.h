@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "tests/fakes/refusing_log.h"
@@ -10,33 +11,34 @@ namespace vigie {
 
 // A log that, once `away` is set, takes every store that is folded from a compacted topic for one
 // that may have missed tombstones, as Kafka does after 20 hours: readers that are open end, and the
-// next ones begin anew.
+// next ones begin anew. Nor are records of `unreachable` read while that names a topic.
 class AwayLog : public RefusingLog {
  public:
   using RefusingLog::RefusingLog;
 
   bool away = false;
+  std::optional<Topic> unreachable;
 
   Result<std::unique_ptr<LogReader>> read(Topic topic, ReadOptions options, Store& store) override {
-    if (!options.wipe) return RefusingLog::read(topic, std::move(options), store);
-    const bool anew = away;
-    if (anew) {
+    const bool ends_when_away = options.wipe && !away;
+    if (options.wipe && away) {
       if (auto wiped = options.wipe(store); !wiped) return std::unexpected(wiped.error());
       options.group += "-anew";  // has no offsets
     }
     auto reader = RefusingLog::read(topic, std::move(options), store);
     if (!reader) return reader;
-    return std::make_unique<Reader>(*this, anew, std::move(*reader));
+    return std::make_unique<Reader>(*this, topic, ends_when_away, std::move(*reader));
   }
 
  private:
   class Reader : public LogReader {
    public:
-    Reader(const AwayLog& log, bool anew, std::unique_ptr<LogReader> inner)
-        : log_(log), anew_(anew), inner_(std::move(inner)) {}
+    Reader(const AwayLog& log, Topic topic, bool ends_when_away, std::unique_ptr<LogReader> inner)
+        : log_(log), topic_(topic), ends_when_away_(ends_when_away), inner_(std::move(inner)) {}
     Result<std::span<const LogRecord>> poll(std::size_t max,
                                             std::chrono::milliseconds wait) override {
-      if (log_.away && !anew_) return fail(Code::Unavailable, "log: away for too long");
+      if (log_.unreachable == topic_) return fail(Code::Unavailable, "log: no way there");
+      if (log_.away && ends_when_away_) return fail(Code::Unavailable, "log: away for too long");
       return inner_->poll(max, wait);
     }
     Result<void> commit(Effects effects) override { return inner_->commit(std::move(effects)); }
@@ -50,7 +52,8 @@ class AwayLog : public RefusingLog {
 
    private:
     const AwayLog& log_;
-    const bool anew_;
+    const Topic topic_;
+    const bool ends_when_away_;
     const std::unique_ptr<LogReader> inner_;
   };
 };

@@ -155,6 +155,33 @@ TEST(KafkaOnce, RowsThatNoChangelogSaysAreGoneOnceAPartitionComes) {
   EXPECT_EQ(rows(two), expected);
 }
 
+TEST(KafkaOnce, AReaderThatStaysLearnsThatItsPartitionsWentToAnother) {
+  const KafkaOptions options = fresh_kafka_options();
+  LogWorld one(opening(options));
+  LogWorld two(opening(options));
+  for (int i = 0; i < 3; ++i) append(one.log(), {record(Topic::Mentions, i, "a", "v")});
+  auto reader = worker(one);
+  const auto seen = read_records(*reader, 3);
+  ASSERT_EQ(seen.size(), 3U);
+  ASSERT_TRUE(count(*reader, one, {seen[0]}));
+  ASSERT_TRUE(reader->stay().value_or(false));
+  ASSERT_TRUE(count(*reader, one, {seen[1]})) << "what was polled is still its own";
+
+  auto other = worker(two);
+  const auto is_told = [&] {
+    std::ignore = other->poll(1, std::chrono::milliseconds{0});
+    return !reader->stay().value_or(false);
+  };
+  ASSERT_TRUE(eventually(is_told));
+
+  EXPECT_FALSE(count(*reader, one, {seen[2]})) << "it is another's, or comes again";
+  reader.reset();
+  const auto again = read_records(*other, 1);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].partition, seen[2].partition);
+  EXPECT_EQ(again[0].offset, seen[2].offset);
+}
+
 TEST(KafkaOnce, AReaderBeyondTheLastPartitionIsSettledWithNone) {
   LogWorld world(opening(fresh_kafka_options()));
   std::vector<std::unique_ptr<LogReader>> readers;

@@ -8,6 +8,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// A backlog, at 20 records a millisecond.
+void work_off(BatchPace& pace) {
+  for (int i = 0; i < 50; ++i) {
+    pace.learn(std::chrono::microseconds{50 * pace.wanted()}, pace.wanted(), 0);
+  }
+}
+
 TEST(BatchPace, WithoutALongestTimeOnlyTheNumberCounts) {
   BatchPace pace(2000, std::nullopt);
   EXPECT_FALSE(pace.is_over(seconds{100}, 1, 1999));
@@ -30,10 +37,7 @@ TEST(BatchPace, AsksForWhatFitsOnceItKnows) {
   pace.learn(milliseconds{200}, 3000, 2000);
   EXPECT_EQ(pace.wanted(), 3000U);
 
-  // 20 a millisecond.
-  for (int i = 0; i < 50; ++i) {
-    pace.learn(std::chrono::microseconds{50 * pace.wanted()}, pace.wanted(), 0);
-  }
+  work_off(pace);
   EXPECT_NEAR(static_cast<double>(pace.wanted()), 4000, 4);
 }
 
@@ -50,10 +54,7 @@ TEST(BatchPace, OneSlowRecordDoesNotMakeItSmallForGood) {
   BatchPace pace(5000, milliseconds{200});
   for (int i = 0; i < 20; ++i) pace.learn(seconds{15}, 1, 49);
   EXPECT_EQ(pace.wanted(), 50U);
-  // 20 a millisecond.
-  for (int i = 0; i < 50; ++i) {
-    pace.learn(std::chrono::microseconds{50 * pace.wanted()}, pace.wanted(), 0);
-  }
+  work_off(pace);
   EXPECT_NEAR(static_cast<double>(pace.wanted()), 4000, 4);
 }
 

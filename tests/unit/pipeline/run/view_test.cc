@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include "pipeline/alerts/alert.h"
 #include "pipeline/run/records.h"
 #include "state/author_sets.h"
 #include "state/authors.h"
@@ -224,6 +225,28 @@ TEST_F(ViewOfKafka, AsksWhereATopicEndsBeforeAFollowerIsToldToReset) {
   EXPECT_TRUE((*view)->social().read("0:7", 10)->reset);
   EXPECT_FALSE((*view)->community().read("0:7", 10)->reset) << "nobody was in doubt there";
   EXPECT_TRUE((*view)->alert_feed().read("0:7", 10)->reset);
+}
+
+TEST_F(ViewOfKafka, KnowsAllAlertsAlsoWhenItLostTheWayToThemAtFirst) {
+  Alert alert;
+  alert.series = {Dimension::Theme, "bikes", ""};
+  alert.started_at = kNow;
+  alert.id = alert_id(alert.kind, alert.series, minute_of(kNow));
+  Record record{Topic::Alerts, Partition{0}, alert.id, std::nullopt};
+  append_json(record.value.emplace(), alert);
+  ASSERT_TRUE(log_->append({record}));
+  follow();
+  prometheus::Registry registry;
+  away_.unreachable = Topic::Alerts;
+  auto view = View::open(away_, log_.store(), registry, {});
+  ASSERT_TRUE(view);
+  ASSERT_FALSE((*view)->step(milliseconds{0}));
+  ASSERT_TRUE((*view)->alerts().firing().empty());
+
+  away_.unreachable.reset();
+  ASSERT_TRUE((*view)->step(milliseconds{0}));
+
+  EXPECT_EQ((*view)->alerts().firing().size(), 1U) << "it was folded by the view before it";
 }
 
 TEST_F(ViewOfKafka, KeepsNothingThatLeftTheTopicsWhileItWasAway) {

@@ -13,7 +13,7 @@ function(vigie_integration name)
     SKIP_RETURN_CODE 77 TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
-vigie_integration(replay TIMEOUT 300 LABELS slow)
+vigie_integration(replay TIMEOUT 900 LABELS slow)
 vigie_integration(interleavings TIMEOUT 900 LABELS slow)
 vigie_integration(backtest TIMEOUT 200)
 vigie_integration(kill9 TIMEOUT 400 LABELS slow)

@@ -13,7 +13,7 @@ from service import Estimate, RULES, SAMPLES, counters, equal, recount, scratch
 
 BROAD_RULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "broad_rules.yaml")
 FILES = ["tagged", "queue.social", "queue.community", "alerts", "deadletter", "counters", "members", "items"]
-MEMBERS = "ambassador,ambassador×author,author×brand"
+MEMBERS = {"ambassador", "ambassador×author", "author×brand"}
 
 
 def replay(vigie, source, out, *options, rules=RULES):
@@ -29,12 +29,12 @@ def check(vigie, what, source, directory, *options, rules=RULES):
     for name in FILES:
         pair = [os.path.join(directory, run, name + ".ndjson") for run in "ab"]
         assert filecmp.cmp(*pair, shallow=False), f"{what}: {name} differs between two runs"
-    print(f"ok   {what}: the same bytes twice")
-    equal(what, first, counters(recount("--input", source, *options, rules=rules)))
+    print(f"ok   {what}: the same bytes twice", flush=True)
+    again = counters(recount("--input", source, "--members", *options, rules=rules))
+    equal(what, first, {key: value for key, value in again.items() if key[0] not in MEMBERS})
     with open(os.path.join(directory, "a", "members.ndjson"), encoding="utf-8") as lines:
         members = counters(lines)
-    again = recount("--input", source, "--dimensions", MEMBERS, *options, rules=rules)
-    again = counters(again)
+    again = {key: value for key, value in again.items() if key[0] in MEMBERS}
     # Rules that match nobody's mention of the brand, and no ambassador, count no members.
     if again or members:
         equal(f"{what}, members", members, again)
@@ -83,7 +83,7 @@ def main():
         check(vigie, "generated, all ops", made, directory)
         with open(os.path.join(directory, "a", "members.ndjson"), encoding="utf-8") as lines:
             counted = {json.loads(line)["dimension"] for line in lines}
-        assert counted == set(MEMBERS.split(",")), f"only {counted} were counted"
+        assert counted == MEMBERS, f"only {counted} were counted"
         check(vigie, "generated, nothing expires", made, directory, "--keep")
 
         # Late by minutes and sent twice: neighbours within 500 lines change places.

@@ -191,10 +191,8 @@ class View:
         self.words = cut(self.text, self.network)
         self.tags = None  # (themes, campaigns, competitors, brand) while routes are judged
         self.is_new = False
-        self.forms = set()
-        for word in self.words:
-            if word.kind in ("word", "hashtag", "handle"):
-                self.forms.add(word.folded)
+        self.forms = {w.folded for w in self.words if w.kind in ("word", "hashtag", "handle")}
+        self.written = {w.folded for w in self.words}
         self.author = mention.get("author") or {}
         self.parent_author = mention.get("in_reply_to_author") or {}
         self.named = {w.folded for w in self.words if w.kind == "handle"}
@@ -256,10 +254,15 @@ def places(node, view):
                 if w.kind == node[1] and w.folded == folded}
     if kind == "phrase":
         parts = node[1]
-        found = {frozenset(range(i, i + len(parts))) for i in range(len(words) - len(parts) + 1)
-                 if all(same(words[i + k], parts[k]) for k in range(len(parts)))}
-        return found | {frozenset([i]) for i, w in enumerate(words)
-                        if node[2] and w.kind == "hashtag" and w.folded == node[2]}
+        found = set()
+        # Most phrases are of words that most texts have not.
+        if all(folded in view.written for _, folded in parts):
+            found = {frozenset(range(i, i + len(parts))) for i in range(len(words) - len(parts) + 1)
+                     if all(same(words[i + k], parts[k]) for k in range(len(parts)))}
+        if node[2] in view.written:
+            found |= {frozenset([i]) for i, w in enumerate(words)
+                      if w.kind == "hashtag" and w.folded == node[2]}
+        return found
     if kind == "exact":
         parts = node[1]
         return {frozenset(range(i, i + len(parts))) for i in range(len(words) - len(parts) + 1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts a stream of mentions again, from an NDJSON file and a rules file.
 
-    recount.py --rules R --input F [--keep] [--dimensions all,ambassador] > counters.ndjson
+    recount.py --rules R --input F [--keep] [--members] > counters.ndjson
     recount.py --rules R --input F --tags > tags.ndjson
     recount.py --rules R --input F --routes
 
@@ -33,6 +33,7 @@ JOURNAL = 32
 DIMENSIONS = ("all", "network", "brand", "competitor", "theme", "campaign", "queue", "kind",
               "author", "country", "city", "hashtag", "theme×network", "campaign×network",
               "theme×kind", "campaign×ambassador", "theme×hashtag", "theme×link", "theme×author")
+MEMBER_DIMENSIONS = ("ambassador", "ambassador×author", "author×brand")
 RANKED_DIMENSIONS = ("theme×hashtag", "theme×link", "theme×author")
 RANKED_KEPT = 8 * DAY
 BRAND_KEPT = 63 * DAY
@@ -447,7 +448,7 @@ def main():
     parser.add_argument("--input", required=True, help="NDJSON; - is the standard input")
     parser.add_argument("--questions", help="interrogatives; default: those of the repository")
     parser.add_argument("--keep", action="store_true", help="nothing expires")
-    parser.add_argument("--dimensions", default=",".join(DIMENSIONS))
+    parser.add_argument("--members", action="store_true", help="also what is counted of members")
     parser.add_argument("--ledger", action="store_true", help="the input is a generator's ledger")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--tags", action="store_true", help="print the tags of each message instead")
@@ -455,7 +456,7 @@ def main():
     options = parser.parse_args()
 
     recount = Recount(Rules(options.rules, options.questions), options.keep,
-                      options.dimensions.split(","))
+                      DIMENSIONS + MEMBER_DIMENSIONS if options.members else DIMENSIONS)
     file = sys.stdin if options.input == "-" else open(options.input, encoding="utf-8")
     for line in file:
         if not line.strip():

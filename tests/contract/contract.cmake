@@ -5,6 +5,7 @@ add_executable(event_log_contract_test contract/event_log_contract.cc contract/l
   kafka/kafka_restart_test.cc)
 target_link_libraries(event_log_contract_test PRIVATE vigie_flags vigie::log vigie::state
   vigie::core fmt::fmt PkgConfig::RDKAFKA GTest::gtest_main)
+target_compile_options(event_log_contract_test PRIVATE -O0)
 target_precompile_headers(event_log_contract_test REUSE_FROM vigie_tests_precompiled)
 target_compile_definitions(event_log_contract_test PRIVATE
   VIGIE_PYTHON="${Python3_EXECUTABLE}"

@@ -11,7 +11,7 @@ add_executable(model_test
 target_include_directories(model_test PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(model_test PRIVATE vigie_flags vigie::core fmt::fmt
   spdlog::spdlog PkgConfig::XXHASH GTest::gtest_main)
-target_precompile_headers(model_test REUSE_FROM vigie_tests_precompiled)
+target_precompile_headers(model_test REUSE_FROM vigie_precompiled)
 add_test(NAME model.schedules COMMAND model_test --gtest_filter=Model.*)
 add_test(NAME model.lies COMMAND model_test --gtest_filter=*Lying*)
 set_tests_properties(model.schedules model.lies PROPERTIES LABELS model TIMEOUT 900)

@@ -1,4 +1,4 @@
-vigie_test(rules
+vigie_test(rules LONG
   SOURCES unit/rules/query_test.cc unit/rules/rule_file_test.cc unit/rules/match_test.cc
     unit/rules/differential_test.cc rules/naive_matcher.cc rules/naive_text.cc rules/rule_generator.cc
     unit/rules/explain_test.cc unit/rules/lint_test.cc unit/rules/cases_test.cc unit/rules/language_test.cc

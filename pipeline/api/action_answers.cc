@@ -114,7 +114,7 @@ Response held(const ActionOutcome& outcome) {
 
 // The item as it is now: what the action did is in it, and perhaps what came after.
 Response item_now(const Service& service, const Principal& who, const std::string& id) {
-  const std::optional<QueueItem> item = service.parts.queues.item(id);
+  const std::optional<QueueItem> item = service.view().queues.item(id);
   if (!item) return problem(404, "no such item");
   Response response;
   JsonWriter json(response.body);
@@ -148,11 +148,11 @@ Response answer_done(const Service& service, const Principal& who, const Convers
 }
 
 Response act(const Service& service, const Principal& who, ConversationRecord record) {
-  const std::optional<QueueItem> item = service.parts.queues.item(record.conversation);
+  const std::optional<QueueItem> item = service.view().queues.item(record.conversation);
   if (!item) return problem(404, "no such item");
   if (!may_act(who, item->queue)) {
     // The request may be the repetition of the one that handed the item over.
-    if (service.parts.queues.took(record.conversation, record.action.id)) {
+    if (service.view().queues.took(record.conversation, record.action.id)) {
       return item_now(service, who, record.conversation);
     }
     return unauthorized(403, fmt::format("the item is in the {} queue: the token's roles do not "

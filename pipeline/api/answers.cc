@@ -101,9 +101,9 @@ Response answer_rules(const Service& service, const Principal&, const Request&) 
 Response answer_alerts(const Service& service, const Principal&, const Request&) {
   Response response;
   JsonWriter json(response.body);
-  json.begin_object().field("as_of", format_time(service.parts.as_of()));
+  json.begin_object().field("as_of", format_time(service.view().as_of()));
   json.key("alerts").begin_array();
-  for (const std::string& alert : service.parts.firing()) json.raw(alert);
+  for (const std::string& alert : service.view().firing()) json.raw(alert);
   json.end_array().end_object();
   return response;
 }

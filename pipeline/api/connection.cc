@@ -234,7 +234,7 @@ template <class Stream>
 asio::awaitable<void> serve_stream(Held<Stream> c, std::shared_ptr<Job> job,
                                    std::chrono::steady_clock::time_point since) {
   ServerState& server = c->server;
-  Feed& feed = job->route->feed(server.parts, job->request);
+  Feed& feed = job->route->feed(*server.parts.view, job->request);
   std::string after(job->request.header("last-event-id"));
   if (after.empty()) after = job->request.param("after").value_or("");
   const bool head = job->request.method == "HEAD";

@@ -11,7 +11,7 @@ Result<CountWindow> hours_param(const Service& service, const Request& request,
   CountWords words;
   words.window = request.param("window");
   words.end = request.param("end");
-  auto window = read_window(words, service.parts.as_of(), otherwise, kept);
+  auto window = read_window(words, service.view().as_of(), otherwise, kept);
   if (window && window->seconds < kHourSeconds) {
     return fail(Code::Invalid, "window: counted by the hour; expected 1h or more");
   }

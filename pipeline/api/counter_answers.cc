@@ -10,9 +10,9 @@ Response answer_counters(const Service& service, const Principal&, const Request
                             .window = request.param("window"),
                             .step = request.param("step"),
                             .end = request.param("end")};
-  const auto query = read_count_query(words, service.parts.as_of());
+  const auto query = read_count_query(words, service.view().as_of());
   if (!query) return problem(query.error());
-  const auto found = answer(*query, service.parts.counters, service.parts.author_sets);
+  const auto found = answer(*query, service.view().counters, service.view().author_sets);
   if (!found) return problem(found.error());
   Response response;
   append_json(response.body, *query, *found);

@@ -63,7 +63,7 @@ Result<void> write_ambassador(JsonWriter& json, const Service& service, const Ru
                               const std::string& ambassador, const CountWindow& window,
                               std::size_t& budget) {
   const auto found =
-      ambassador_summary(service.parts.counters, ambassador, rules.brand_id(), window.first_hour(),
+      ambassador_summary(service.view().counters, ambassador, rules.brand_id(), window.first_hour(),
                          window.last_hour(), std::min(window.end, window.as_of), budget);
   if (!found) return std::unexpected(found.error());
   json.begin_object().field("id", ambassador).field("by", found->by).field("about", found->about);
@@ -87,7 +87,7 @@ Response answer_author(const Service& service, const Principal&, const Request& 
   if (!window) return problem(window.error());
   const AuthorKey author = service.parts.author_key(network, id);
   const std::vector<std::string> themes = themes_of(*rules);
-  const auto found = author_summary(service.parts.counters, service.parts.first_seen, author,
+  const auto found = author_summary(service.view().counters, service.view().first_seen, author,
                                     themes, window->first_hour(), window->last_hour());
   if (!found) return problem(found.error());
   if (!found->first_seen && is_zero(found->total)) {
@@ -128,7 +128,7 @@ Response answer_member_report(const Service& service, const Principal&, const Re
   }
   edges.push_back(week_begin(zone, window->end, 0));
   edges.push_back(window->last_hour() + 1);
-  const auto spans = members_by_span(service.parts.counters, service.parts.first_seen, edges);
+  const auto spans = members_by_span(service.view().counters, service.view().first_seen, edges);
   if (!spans) return problem(spans.error());
 
   Response response;

@@ -22,7 +22,7 @@ bool sees_direct_messages(const Principal& who) {
 // only `{"kind":"dm"}` of a direct message for those who may not read it.
 Result<std::string> visible(const Service& service, const Principal& who, std::string_view key,
                             simdjson::dom::parser& parser) {
-  Result<std::optional<std::string>> tagged = service.parts.tagged(key);
+  Result<std::optional<std::string>> tagged = service.view().tagged(key);
   if (!tagged) return std::unexpected(tagged.error());
   if (!*tagged) return "null";
   // The parser reads ahead of the text, within what it has reserved.
@@ -50,7 +50,7 @@ Result<void> write_item(JsonWriter& json, const Service& service, const Principa
     json.key("mention").raw(*mention);
     return {};
   };
-  return write_item(json, item, service.parts.as_of(), message);
+  return write_item(json, item, service.view().as_of(), message);
 }
 
 Response answer_items(const Service& service, const Principal& who, const Request& request) {
@@ -60,12 +60,12 @@ Response answer_items(const Service& service, const Principal& who, const Reques
   if (state != "open" && state != "all") return problem(400, "state: expected open or all");
 
   const Result<Queues::Page> page =
-      service.parts.queues.list(request.captures[0], state == "all",
-                                request.param("after").value_or(""), *limit, kListedMessages);
+      service.view().queues.list(request.captures[0], state == "all",
+                                 request.param("after").value_or(""), *limit, kListedMessages);
   if (!page) return problem(page.error());
   Response response;
   JsonWriter json(response.body);
-  json.begin_object().field("as_of", format_time(service.parts.as_of()));
+  json.begin_object().field("as_of", format_time(service.view().as_of()));
   json.field("total", static_cast<std::int64_t>(page->total));
   json.key("next");
   page->next.empty() ? json.null() : json.string(page->next);
@@ -79,7 +79,7 @@ Response answer_items(const Service& service, const Principal& who, const Reques
 }
 
 Response answer_item(const Service& service, const Principal& who, const Request& request) {
-  const std::optional<QueueItem> item = service.parts.queues.item(request.captures[0]);
+  const std::optional<QueueItem> item = service.view().queues.item(request.captures[0]);
   if (!item) return problem(404, "no such item");
   Response response;
   JsonWriter json(response.body);

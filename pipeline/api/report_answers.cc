@@ -27,8 +27,8 @@ constexpr std::array<std::string_view, 7> kWeekdays = {"mon", "tue", "wed", "thu
 
 Result<Measures> sum_of(const Service& service, const SeriesView& series,
                         const CountWindow& window) {
-  const auto buckets = service.parts.counters.series(series, Granularity::Hour, window.first_hour(),
-                                                     window.last_hour());
+  const auto buckets = service.view().counters.series(series, Granularity::Hour,
+                                                      window.first_hour(), window.last_hour());
   if (!buckets) return std::unexpected(buckets.error());
   Measures sum{};
   for (const CounterReader::Bucket& bucket : *buckets) {
@@ -40,8 +40,8 @@ Result<Measures> sum_of(const Service& service, const SeriesView& series,
 Result<AuthorCount> authors_of(const Service& service, const Series& series,
                                const CountWindow& window) {
   AuthorUnion all;
-  auto read = service.parts.author_sets.series(series, window.first_hour(), window.last_hour(),
-                                               [&](Hour, const AuthorSet& set) { all.add(set); });
+  auto read = service.view().author_sets.series(series, window.first_hour(), window.last_hour(),
+                                                [&](Hour, const AuthorSet& set) { all.add(set); });
   if (!read) return std::unexpected(std::move(read.error()));
   return all.size();
 }
@@ -120,8 +120,8 @@ Result<void> write_tag(JsonWriter& json, const Service& service, const Series& s
 // Places by their mentions, the most first.
 Result<void> write_places(JsonWriter& json, const Service& service, Dimension dimension,
                           const CountWindow& window, std::size_t limit) {
-  const auto totals = service.parts.counters.totals(dimension, "", window.first_hour(),
-                                                    window.last_hour(), kMostPlaces);
+  const auto totals = service.view().counters.totals(dimension, "", window.first_hour(),
+                                                     window.last_hour(), kMostPlaces);
   if (!totals) return std::unexpected(totals.error());
   std::int64_t known = 0;
   std::vector<std::pair<std::int64_t, std::string_view>> ranked;
@@ -267,8 +267,8 @@ Response answer_best_times(const Service& service, const Principal&, const Reque
   const Hour over = hour_of(std::min(window->end, window->as_of));
   const auto wanted = static_cast<Hour>(window->seconds / kHourSeconds);
   const Hour oldest = hour_of(window->as_of - window->kept) + 1;
-  const auto buckets = service.parts.counters.series(*series, Granularity::Hour,
-                                                     std::max(over - wanted, oldest), over - 1);
+  const auto buckets = service.view().counters.series(*series, Granularity::Hour,
+                                                      std::max(over - wanted, oldest), over - 1);
   if (!buckets) return problem(buckets.error());
   const BestTimes times = best_times(*buckets, *window, rules->timezone());
 

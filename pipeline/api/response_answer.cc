@@ -42,7 +42,7 @@ Response answer_response_report(const Service& service, const Principal&, const 
   if (!window) return problem(window.error());
   ResponseReport report(window->end - std::chrono::seconds(window->seconds), window->end,
                         window->as_of);
-  service.parts.queues.each([&](const QueueItem& item, const WorkHours& hours) {
+  service.view().queues.each([&](const QueueItem& item, const WorkHours& hours) {
     if (!queue || item.queue == *queue) report.add(item, hours);
   });
 

@@ -13,6 +13,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
+constexpr std::span<const std::string_view> kNoParams;
 constexpr std::array kItemsParams = {"limit"sv, "after"sv, "state"sv};
 constexpr std::array kStreamParams = {"after"sv};
 constexpr std::array kCounterParams = {"dimension"sv, "id"sv,   "measure"sv,
@@ -26,73 +27,69 @@ constexpr std::array kResponseParams = {"queue"sv, "window"sv, "end"sv};
 constexpr std::array kMemberParams = {"weeks"sv, "end"sv};
 constexpr std::array kPlaceParams = {"window"sv, "end"sv, "limit"sv};
 
-Feed& queue_feed(const ApiParts& parts, const Request& request) {
-  return request.captures[0] == "social" ? parts.social : parts.community;
+Feed& queue_feed(const ViewParts& view, const Request& request) {
+  return request.captures[0] == "social" ? view.social : view.community;
 }
 
-Feed& alert_feed(const ApiParts& parts, const Request&) {
-  return parts.alerts;
+Feed& alert_feed(const ViewParts& view, const Request&) {
+  return view.alerts;
 }
 
 constexpr RouteEntry kRoutes[] = {
-    {"healthz", "GET", "/healthz", Access::Public, RunsOn::Loop, {}, answer_health},
-    {"readyz", "GET", "/readyz", Access::Public, RunsOn::Reader, {}, answer_ready},
-    {"metrics", "GET", "/metrics", Access::Read, RunsOn::Reader, {}, answer_metrics},
-    {"page", "GET", "/", Access::Public, RunsOn::Loop, {}, answer_page},
-    {"openapi", "GET", "/api/v1/openapi.json", Access::Public, RunsOn::Loop, {}, answer_openapi},
-    {"items", "GET", "/api/v1/queues/{queue}/items", Access::Read, RunsOn::Reader, kItemsParams,
-     answer_items},
+    {"healthz", "GET", "/healthz", Access::Public, RunsOn::Loop, From::Node, kNoParams,
+     answer_health},
+    {"readyz", "GET", "/readyz", Access::Public, RunsOn::Reader, From::Node, kNoParams,
+     answer_ready},
+    {"metrics", "GET", "/metrics", Access::Read, RunsOn::Reader, From::Node, kNoParams,
+     answer_metrics},
+    {"page", "GET", "/", Access::Public, RunsOn::Loop, From::View, kNoParams, answer_page},
+    {"openapi", "GET", "/api/v1/openapi.json", Access::Public, RunsOn::Loop, From::Node, kNoParams,
+     answer_openapi},
+    {"items", "GET", "/api/v1/queues/{queue}/items", Access::Read, RunsOn::Reader, From::View,
+     kItemsParams, answer_items},
     {"queue_stream", "GET", "/api/v1/queues/{queue}/stream", Access::Read, RunsOn::Stream,
-     kStreamParams, nullptr, queue_feed},
-    {"item", "GET", "/api/v1/items/{id}", Access::Read, RunsOn::Reader, {}, answer_item},
-    {"alerts", "GET", "/api/v1/alerts", Access::Read, RunsOn::Reader, {}, answer_alerts},
-    {"alerts_stream", "GET", "/api/v1/alerts/stream", Access::Read, RunsOn::Stream, kStreamParams,
-     nullptr, alert_feed},
-    {"counters", "GET", "/api/v1/counters", Access::Read, RunsOn::Reader, kCounterParams,
-     answer_counters},
-    {"top", "GET", "/api/v1/top", Access::Read, RunsOn::Reader, kTopParams, answer_top},
-    {"share_of_voice", "GET", "/api/v1/share-of-voice", Access::Read, RunsOn::Reader, kVoiceParams,
-     answer_share_of_voice},
-    {"best_times", "GET", "/api/v1/best-times", Access::Read, RunsOn::Reader, kTimesParams,
-     answer_best_times},
-    {"tag_report", "GET", "/api/v1/reports/tags", Access::Read, RunsOn::Reader, kReportParams,
-     answer_tag_report},
-    {"place_report", "GET", "/api/v1/reports/places", Access::Read, RunsOn::Reader, kPlaceParams,
-     answer_place_report},
+     From::View, kStreamParams, nullptr, queue_feed},
+    {"item", "GET", "/api/v1/items/{id}", Access::Read, RunsOn::Reader, From::View, kNoParams,
+     answer_item},
+    {"alerts", "GET", "/api/v1/alerts", Access::Read, RunsOn::Reader, From::View, kNoParams,
+     answer_alerts},
+    {"alerts_stream", "GET", "/api/v1/alerts/stream", Access::Read, RunsOn::Stream, From::View,
+     kStreamParams, nullptr, alert_feed},
+    {"counters", "GET", "/api/v1/counters", Access::Read, RunsOn::Reader, From::View,
+     kCounterParams, answer_counters},
+    {"top", "GET", "/api/v1/top", Access::Read, RunsOn::Reader, From::View, kTopParams, answer_top},
+    {"share_of_voice", "GET", "/api/v1/share-of-voice", Access::Read, RunsOn::Reader, From::View,
+     kVoiceParams, answer_share_of_voice},
+    {"best_times", "GET", "/api/v1/best-times", Access::Read, RunsOn::Reader, From::View,
+     kTimesParams, answer_best_times},
+    {"tag_report", "GET", "/api/v1/reports/tags", Access::Read, RunsOn::Reader, From::View,
+     kReportParams, answer_tag_report},
+    {"place_report", "GET", "/api/v1/reports/places", Access::Read, RunsOn::Reader, From::View,
+     kPlaceParams, answer_place_report},
     {"response_report", "GET", "/api/v1/reports/responses", Access::Read, RunsOn::Reader,
-     kResponseParams, answer_response_report},
-    {"member_report", "GET", "/api/v1/reports/members", Access::Read, RunsOn::Reader, kMemberParams,
-     answer_member_report},
+     From::View, kResponseParams, answer_response_report},
+    {"member_report", "GET", "/api/v1/reports/members", Access::Read, RunsOn::Reader, From::View,
+     kMemberParams, answer_member_report},
     {"ambassador_report", "GET", "/api/v1/reports/ambassadors", Access::Read, RunsOn::Reader,
-     kReportParams, answer_ambassador_report},
-    {"formulas", "GET", "/api/v1/formulas", Access::Read, RunsOn::Reader, {}, answer_formulas},
-    {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, {}, answer_rules},
-    {"explain", "POST", "/api/v1/rules/explain", Access::Read, RunsOn::Reader, {}, answer_explain},
-    {"rules_backtest",
-     "POST",
-     "/api/v1/rules/backtest",
-     Access::Read,
-     RunsOn::Reader,
-     {},
-     answer_backtest},
-    {"action",
-     "POST",
-     "/api/v1/items/{id}/{action}",
-     Access::Act,
-     RunsOn::Actor,
-     {},
-     answer_action},
-    {"mentions", "POST", "/api/v1/mentions", Access::Write, RunsOn::Writer, {}, answer_mentions},
-    {"author", "GET", "/api/v1/authors/{network}/{id}", Access::Read, RunsOn::Reader, kReportParams,
-     answer_author},
-    {"erase_author",
-     "DELETE",
-     "/api/v1/authors/{network}/{id}",
-     Access::Admin,
-     RunsOn::Writer,
-     {},
-     answer_erase_author},
-    {"erasure", "GET", "/api/v1/erasures/{id}", Access::Admin, RunsOn::Reader, {}, answer_erasure},
+     From::View, kReportParams, answer_ambassador_report},
+    {"formulas", "GET", "/api/v1/formulas", Access::Read, RunsOn::Reader, From::Node, kNoParams,
+     answer_formulas},
+    {"rules", "GET", "/api/v1/rules", Access::Read, RunsOn::Reader, From::Node, kNoParams,
+     answer_rules},
+    {"explain", "POST", "/api/v1/rules/explain", Access::Read, RunsOn::Reader, From::Node,
+     kNoParams, answer_explain},
+    {"rules_backtest", "POST", "/api/v1/rules/backtest", Access::Read, RunsOn::Reader, From::Node,
+     kNoParams, answer_backtest},
+    {"action", "POST", "/api/v1/items/{id}/{action}", Access::Act, RunsOn::Actor, From::View,
+     kNoParams, answer_action},
+    {"mentions", "POST", "/api/v1/mentions", Access::Write, RunsOn::Writer, From::Node, kNoParams,
+     answer_mentions},
+    {"author", "GET", "/api/v1/authors/{network}/{id}", Access::Read, RunsOn::Reader, From::View,
+     kReportParams, answer_author},
+    {"erase_author", "DELETE", "/api/v1/authors/{network}/{id}", Access::Admin, RunsOn::Writer,
+     From::Node, kNoParams, answer_erase_author},
+    {"erasure", "GET", "/api/v1/erasures/{id}", Access::Admin, RunsOn::Reader, From::Node,
+     kNoParams, answer_erasure},
 };
 
 std::string_view cut_segment(std::string_view& path) {
@@ -224,6 +221,9 @@ std::optional<Response> admit(const Service& service, const Authenticator& authe
     if (!who) return unauthorized(401, who.error().message);
     job.who = *who;
     if (std::optional<Response> no = refusal(*found.route, *who, job.request, service)) return no;
+  }
+  if (found.route->from == From::View && !service.parts.view) {
+    return problem(404, "this node runs without the role view: it has no queues and no counts");
   }
   if (has_body && found.route->method != "POST") return problem(400, "this resource takes no body");
   const std::string_view expect = job.request.header("expect");

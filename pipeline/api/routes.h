@@ -22,6 +22,9 @@ struct Service {
   const WebhookVerifier* webhooks;  // null: none configured
   std::mutex& backtest;             // held by the one that runs
   IdempotencyMemory& idempotency;
+
+  // For routes from the view alone.
+  const ViewParts& view() const { return *parts.view; }
 };
 
 enum class Access : std::uint8_t {
@@ -37,15 +40,19 @@ enum class Access : std::uint8_t {
 // its own.
 enum class RunsOn : std::uint8_t { Loop, Reader, Writer, Actor, Stream };
 
+// What an answer is made from: any node's own parts, or the view that not every node folds.
+enum class From : std::uint8_t { Node, View };
+
 struct RouteEntry {
   std::string_view name;     // label in metrics
   std::string_view method;   // GET serves HEAD too
   std::string_view pattern;  // {name} stands for one segment
   Access access = Access::Read;
   RunsOn runs_on = RunsOn::Reader;
+  From from = From::Node;
   std::span<const std::string_view> params;
   Response (*answer)(const Service& service, const Principal& who, const Request& request);
-  Feed& (*feed)(const ApiParts& parts, const Request& request) = nullptr;  // of a stream
+  Feed& (*feed)(const ViewParts& view, const Request& request) = nullptr;  // of a stream
 };
 
 // Every route there is.

@@ -102,9 +102,9 @@ struct Readiness {
   std::vector<std::pair<std::string, std::string>> checks;  // name, "ok" or what is wrong
 };
 
-// What the API serves and whom it asks. Everything outlives the server; the functions may be called
+// What a node serves that folds a view. Everything outlives the server; the functions may be called
 // from any of its threads.
-struct ApiParts {
+struct ViewParts {
   const Queues& queues;
   Feed& social;  // queue changes without text, one feed a queue
   Feed& community;
@@ -112,14 +112,23 @@ struct ApiParts {
   const CounterReader& counters;
   const AuthorSetReader& author_sets;
   const FirstSeenReader& first_seen;
-  prometheus::Registry& registry;
-  Clock clock;
-  // Under which key an author is known.
-  std::function<AuthorKey(std::string_view network, std::string_view id)> author_key;
   // Stream time of what is served, for `as_of`.
   std::function<Time()> as_of;
   // The `tagged` record of a message (JSON), or empty when it has no text any more.
   std::function<Result<std::optional<std::string>>(std::string_view key)> tagged;
+  // Currently firing alerts as JSON objects, newest first.
+  std::function<std::vector<std::string>()> firing;
+};
+
+// What the API serves and whom it asks. Everything outlives the server; the functions may be called
+// from any of its threads.
+struct ApiParts {
+  // Empty on a node without the role: what is made from a view is 404 there.
+  std::optional<ViewParts> view;
+  prometheus::Registry& registry;
+  Clock clock;
+  // Under which key an author is known.
+  std::function<AuthorKey(std::string_view network, std::string_view id)> author_key;
   // Reads the body of a POST. Invalid (400) when it cannot be cut into items.
   std::function<Result<Delivery>(std::string_view body, const Grant& grant)> read;
   // Stores a delivery and returns once it is durable. Throttled and Unavailable are told to the
@@ -139,8 +148,6 @@ struct ApiParts {
   // Explains these rules; null while there are none.
   std::function<std::shared_ptr<const Explainer>()> explainer;
   std::function<Readiness()> readiness;
-  // Currently firing alerts as JSON objects, newest first.
-  std::function<std::vector<std::string>()> firing;
 };
 
 // The HTTP server: one port, own threads. Starts listening in `start`, ends streams and connections

@@ -103,9 +103,9 @@ Result<Question> read_question(const Service& service, const Request& request) {
 Response answer_top(const Service& service, const Principal&, const Request& request) {
   const Result<Question> question = read_question(service, request);
   if (!question) return problem(question.error());
-  const auto totals = service.parts.counters.totals(question->dimension, question->within,
-                                                    question->window.first_hour(),
-                                                    question->window.last_hour(), kMostIds);
+  const auto totals = service.view().counters.totals(question->dimension, question->within,
+                                                     question->window.first_hour(),
+                                                     question->window.last_hour(), kMostIds);
   if (!totals) return problem(totals.error());
   std::vector<std::pair<std::int64_t, std::string_view>> ranked;
   for (const auto& [id, measures] : *totals) {

@@ -5,8 +5,8 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
-#include <fmt/format.h>
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 
@@ -14,9 +14,9 @@
 #include "pipeline/cli/backup.h"
 #include "pipeline/cli/cache_store.h"
 #include "pipeline/cli/crash_point.h"
-#include "pipeline/cli/deliveries.h"
 #include "pipeline/cli/housekeeping.h"
 #include "pipeline/cli/kafka_metrics.h"
+#include "pipeline/cli/node_api.h"
 #include "pipeline/cli/operations.h"
 #include "pipeline/cli/placed_connectors.h"
 #include "pipeline/cli/worker_threads.h"
@@ -90,15 +90,18 @@ struct Service::Impl {
 
   Result<void> open_stores();
   Result<void> open_log();
+  Result<void> open_rules_and_keys();
+  Result<void> open_stations();
+  Result<void> open_view();
   Result<void> start_api();
+  void run_alerting();
+  Result<void> start_connectors();
   std::unique_ptr<WorkerThreads> make_workers();
   template <class Open>
   void keep_stepping(std::string_view station, Open open);
   void run_view();
   void keep_house();
   Readiness readiness() const;
-  Result<Accepted> accept(Delivery delivery);
-  Result<std::string> erase_author(const std::string& network, const std::string& id);
   void run_erasures();
 };
 
@@ -151,57 +154,20 @@ Result<void> Service::Impl::open_log() {
 }
 
 Result<void> Service::Impl::start_api() {
-  ApiParts parts{.queues = view->queues(),
-                 .social = view->social(),
-                 .community = view->community(),
-                 .alerts = view->alert_feed(),
-                 .counters = view->counters(),
-                 .author_sets = view->author_sets(),
-                 .first_seen = view->first_seen(),
-                 .registry = registry};
-  parts.clock = system_clock();
-  parts.as_of = [this] { return view->as_of(); };
-  parts.tagged = [this](std::string_view key) { return view->tagged(key); };
-  if (roles.ingest) {
-    parts.read = read_delivery;
-    parts.accept = [this](Delivery delivery) { return accept(std::move(delivery)); };
-    parts.erase_author = [this](const std::string& network, const std::string& id) {
-      return erase_author(network, id);
-    };
-  }
-  parts.author_key = [this](std::string_view network, std::string_view id) {
-    return keys->of(network, id);
-  };
-  parts.act = [this](ConversationRecord action) { return desk->act(std::move(action)); };
-  parts.erasure = [this](std::string_view id) { return erasure_json(*erasures, id); };
-  parts.rules = [this] { return rules->current(); };
-  parts.explainer = [this] { return rules->explainer(); };
-  parts.readiness = [this] { return readiness(); };
-  parts.firing = [this] { return view->alerts().firing(); };
+  auto parts = api_parts({.config = config,
+                          .roles = roles,
+                          .keys = *keys,
+                          .rules = *rules,
+                          .ingest = *ingest,
+                          .erasures = *erasures,
+                          .view = view.get(),
+                          .desk = desk.get(),
+                          .registry = registry,
+                          .readiness = [this] { return readiness(); }});
   auto started = ApiServer::start(config.api, std::move(parts));
   if (!started) return std::unexpected(std::move(started.error()));
   api = std::move(*started);
   return {};
-}
-
-Result<Accepted> Service::Impl::accept(Delivery delivery) {
-  IngestOptions options;
-  options.detect_lang = config.detect_lang;
-  auto outcome = ingest->accept(delivery.connector, items_of(delivery), "", options);
-  if (!outcome) return std::unexpected(std::move(outcome.error()));
-  return Accepted{outcome->logged, outcome->dropped, outcome->dead_lettered};
-}
-
-Result<std::string> Service::Impl::erase_author(const std::string& network, const std::string& id) {
-  Mention mention;
-  mention.op = Op::EraseAuthor;
-  mention.network = network;
-  mention.author.id = id;
-  std::vector<Item> items;
-  items.emplace_back(std::move(mention));
-  auto outcome = ingest->accept("api", std::move(items), "", {});
-  if (!outcome) return std::unexpected(std::move(outcome.error()));
-  return erasures->id_of(network, id);
 }
 
 Readiness Service::Impl::readiness() const {
@@ -322,88 +288,17 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   if (self.embedded && !(roles.ingest && roles.worker && roles.view)) {
     return fail(Code::Invalid, "--roles: with the embedded log one process has all roles");
   }
-  auto rules = RulesSource::open(config.rules);
-  if (!rules) return std::unexpected(std::move(rules.error()));
-  self.rules = std::move(*rules);
-  self.costs =
-      std::make_unique<RuleCostBoard>([&self] { return self.rules->current(); }, self.registry);
-  for (const std::string& warning : self.rules->warnings()) spdlog::warn("{}", warning);
-  auto secret = author_secret(config);
-  if (!secret) return std::unexpected(std::move(secret.error()));
-  self.keys.emplace(*secret);
   // Topics that are refused leave nothing in the data directory.
-  const auto first = self.embedded ? &Impl::open_stores : &Impl::open_log;
-  const auto second = self.embedded ? &Impl::open_log : &Impl::open_stores;
-  for (const auto step : {first, second}) {
+  const auto second = self.embedded ? &Impl::open_stores : &Impl::open_log;
+  const auto third = self.embedded ? &Impl::open_log : &Impl::open_stores;
+  for (const auto step : {&Impl::open_rules_and_keys, second, third, &Impl::open_stations,
+                          &Impl::open_view, &Impl::start_api}) {
     auto done = (self.*step)();
     if (!done) return std::unexpected(std::move(done.error()));
   }
-  self.ingest = std::make_unique<Ingest>(*self.log, self.rules.get(), RecordClock{}, self.registry,
-                                         self.costs.get());
-  self.ingest->announce("api");
-  auto operations = Operations::start(config, *self.store, self.view_store.get(), self.registry);
-  if (!operations) return std::unexpected(std::move(operations.error()));
-  self.operations = std::move(*operations);
-  self.ingest->guard([&self] { return self.operations->refuse_intake(); });
-  self.erasures = std::make_unique<Erasures>(
-      Erasures::Parts{.log = *self.log,
-                      .embedded = self.embedded_log,
-                      .store = *self.store,
-                      .keys = *self.keys,
-                      .clock = system_clock(),
-                      .save_detectors = [&self] { self.save_detectors = true; }},
-      self.registry);
-  if (self.embedded) {
-    auto kept = self.erasures->keep_book(config.data_dir / kErasureBook);
-    if (!kept) return std::unexpected(std::move(kept.error()));
-  }
-  self.ingest->on_erasure([&self](const Mention& mention) {
-    self.erasures->asked(mention.network, mention.author.id, *mention.seen_at);
-  });
   if (roles.view) {
-    ViewOptions options;
-    options.fold_state = !self.embedded;
-    options.texts = config.retention;
-    options.clock = system_clock();
-    // What people do goes by stream time, so that it stands after what they had seen.
-    self.desk = std::make_unique<ActionDesk>(
-        *self.log, ActionDesk::Options{.clock = [&self] { return self.view->as_of(); }});
-    options.on_action = [&self](const ActionOutcome& outcome) { self.desk->passed(outcome); };
-    auto view = View::open(*self.log, self.view_state(), self.registry, std::move(options));
-    if (!view) return std::unexpected(std::move(view.error()));
-    self.view = std::move(*view);
-  }
-  const bool ticks = roles.ingest && std::ranges::none_of(config.connectors, brings_its_time);
-  self.house = std::make_unique<Housekeeping>(
-      Housekeeping::Parts{.rules = *self.rules,
-                          .costs = *self.costs,
-                          .store = *self.store,
-                          .view_store = self.view_store.get(),
-                          .ticks = ticks ? self.ingest.get() : nullptr,
-                          .view = self.view.get(),
-                          .caches = self.embedded ? std::filesystem::path() : config.data_dir},
-      self.registry);
-  if (roles.worker) self.workers = self.make_workers();
-  if (roles.view) {
-    auto started = self.start_api();
-    if (!started) return std::unexpected(std::move(started.error()));
     self.threads.emplace_back([&self] { self.run_view(); });
-    self.threads.emplace_back([&self] {
-      Placement placement(*self.log, self.view_state(), "alerts");
-      Alerting::Turn turn;
-      if (!self.embedded) {
-        turn = [&]() -> Result<bool> {
-          if (auto asked = placement.step(milliseconds{0}); !asked) {
-            return std::unexpected(std::move(asked.error()));
-          }
-          return placement.is_mine();
-        };
-      }
-      self.keep_stepping("alerting", [&] {
-        return Alerting::open(*self.log, self.view_state(), self.registry,
-                              surge_options(self.config.alerts.surge), turn);
-      });
-    });
+    self.threads.emplace_back([&self] { self.run_alerting(); });
     self.threads.emplace_back([&self] {
       self.keep_stepping("timers", [&self] {
         return Timers::open(*self.log, self.view_state(), *self.view, self.registry,
@@ -415,22 +310,110 @@ Result<std::unique_ptr<Service>> Service::start(const Config& config, Roles role
   self.threads.emplace_back([&self] { self.keep_house(); });
   if (roles.worker) self.threads.emplace_back([&self] { self.run_erasures(); });
   if (roles.ingest) {
-    auto started = PlacedConnectors::start({.config = self.config,
-                                            .log = *self.log,
-                                            .store = *self.store,
-                                            .ingest = *self.ingest,
-                                            .registry = self.registry,
-                                            .alone = self.embedded});
+    auto started = self.start_connectors();
     if (!started) return std::unexpected(std::move(started.error()));
-    self.connectors = std::move(*started);
-    self.threads.emplace_back([&self] {
-      while (!self.stopping) {
-        auto stepped = self.connectors->step(kStationWait);
-        if (!stepped) return self.give_up(std::move(stepped.error()));
-      }
-    });
   }
   return service;
+}
+
+Result<void> Service::Impl::open_rules_and_keys() {
+  auto opened = RulesSource::open(config.rules);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  rules = std::move(*opened);
+  costs = std::make_unique<RuleCostBoard>([this] { return rules->current(); }, registry);
+  for (const std::string& warning : rules->warnings()) spdlog::warn("{}", warning);
+  auto secret = author_secret(config);
+  if (!secret) return std::unexpected(std::move(secret.error()));
+  keys.emplace(*secret);
+  return {};
+}
+
+Result<void> Service::Impl::open_stations() {
+  ingest = std::make_unique<Ingest>(*log, rules.get(), RecordClock{}, registry, costs.get());
+  ingest->announce("api");
+  auto started = Operations::start(config, *store, view_store.get(), registry);
+  if (!started) return std::unexpected(std::move(started.error()));
+  operations = std::move(*started);
+  ingest->guard([this] { return operations->refuse_intake(); });
+  erasures = std::make_unique<Erasures>(
+      Erasures::Parts{.log = *log,
+                      .embedded = embedded_log,
+                      .store = *store,
+                      .keys = *keys,
+                      .clock = system_clock(),
+                      .save_detectors = [this] { save_detectors = true; }},
+      registry);
+  if (embedded) {
+    auto kept = erasures->keep_book(config.data_dir / kErasureBook);
+    if (!kept) return std::unexpected(std::move(kept.error()));
+  }
+  ingest->on_erasure([this](const Mention& mention) {
+    erasures->asked(mention.network, mention.author.id, *mention.seen_at);
+  });
+  return {};
+}
+
+// With what looks after it and the stores, and the workers that tell it how far they are.
+Result<void> Service::Impl::open_view() {
+  if (roles.view) {
+    ViewOptions options;
+    options.fold_state = !embedded;
+    options.texts = config.retention;
+    options.clock = system_clock();
+    // What people do goes by stream time, so that it stands after what they had seen.
+    desk = std::make_unique<ActionDesk>(
+        *log, ActionDesk::Options{.clock = [this] { return view->as_of(); }});
+    options.on_action = [this](const ActionOutcome& outcome) { desk->passed(outcome); };
+    auto opened = View::open(*log, view_state(), registry, std::move(options));
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    view = std::move(*opened);
+  }
+  const bool ticks = roles.ingest && std::ranges::none_of(config.connectors, brings_its_time);
+  house = std::make_unique<Housekeeping>(
+      Housekeeping::Parts{.rules = *rules,
+                          .costs = *costs,
+                          .store = *store,
+                          .view_store = view_store.get(),
+                          .ticks = ticks ? ingest.get() : nullptr,
+                          .view = view.get(),
+                          .caches = embedded ? std::filesystem::path() : config.data_dir},
+      registry);
+  if (roles.worker) workers = make_workers();
+  return {};
+}
+
+void Service::Impl::run_alerting() {
+  Placement placement(*log, view_state(), "alerts");
+  Alerting::Turn turn;
+  if (!embedded) {
+    turn = [&]() -> Result<bool> {
+      if (auto asked = placement.step(milliseconds{0}); !asked) {
+        return std::unexpected(std::move(asked.error()));
+      }
+      return placement.is_mine();
+    };
+  }
+  keep_stepping("alerting", [&] {
+    return Alerting::open(*log, view_state(), registry, surge_options(config.alerts.surge), turn);
+  });
+}
+
+Result<void> Service::Impl::start_connectors() {
+  auto started = PlacedConnectors::start({.config = config,
+                                          .log = *log,
+                                          .store = *store,
+                                          .ingest = *ingest,
+                                          .registry = registry,
+                                          .alone = embedded});
+  if (!started) return std::unexpected(std::move(started.error()));
+  connectors = std::move(*started);
+  threads.emplace_back([this] {
+    while (!stopping) {
+      auto stepped = connectors->step(kStationWait);
+      if (!stepped) return give_up(std::move(stepped.error()));
+    }
+  });
+  return {};
 }
 
 void Service::stop() {
@@ -486,7 +469,7 @@ bool Service::needs_restart() {
 }
 
 std::uint16_t Service::port() const {
-  return impl_->api ? impl_->api->port() : 0;
+  return impl_->api->port();
 }
 
 }  // namespace vigie

@@ -50,7 +50,7 @@ class Service {
   // has refused a write, or was found damaged and will be made from the topics.
   bool needs_restart();
 
-  // Port of the API; 0 when this process has none.
+  // Port of the API: every process has one, for its metrics at the least.
   std::uint16_t port() const;
 
  private:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -59,12 +60,50 @@ def check_twins(vigie, directory, bootstrap):
     print("ok   of two with one name the older ends", flush=True)
 
 
+def asked(node, path, body=None):
+    """The status and the text of an answer, whatever it is."""
+    request = urllib.request.Request(node.url + path, data=body, headers={"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def check_parted_roles(vigie, directory, bootstrap):
+    """Three processes, a role each: every one tells of itself, and a mention walks through all of them."""
+    nodes = {role: Service(vigie, os.path.join(directory, role), [], {
+        "kind": "kafka", "kafka": {"bootstrap": bootstrap, "partitions": PARTITIONS, "topic_prefix": "parted.",
+                                   "instance_id": role}}) for role in ("ingest", "worker", "view")}
+    for role, node in nodes.items():
+        node.start(roles=role)
+    for role, node in nodes.items():
+        wait_until(f"{role} to be ready", lambda node=node: asked(node, "/readyz")[0] == 200)
+    mention = json.dumps({"network": "webhook", "id": "1", "kind": "dm", "text": "hello?", "lang": "en",
+                          "author": {"id": "a", "handle": "fan"}, "created_at": "2026-06-01T10:00:00Z"}).encode()
+    status, said = asked(nodes["ingest"], "/api/v1/mentions", mention)
+    assert status in (200, 202), (status, said)
+    for role in ("worker", "view"):
+        status, said = asked(nodes[role], "/api/v1/mentions", mention)
+        assert status == 503, (role, status, said)
+    wait_until("the worker to commit it", lambda: nodes["worker"].metric("vigie_worker_mentions_total") == 1)
+    assert nodes["worker"].metric("vigie_kafka_transaction_seconds_count") > 0
+    wait_until("the view to serve it", lambda: "webhook/1" in nodes["view"].get("/api/v1/queues/social/items"))
+    for role in ("ingest", "worker"):
+        status, said = asked(nodes[role], "/api/v1/queues/social/items")
+        assert status == 404 and "without the role view" in said, (role, status, said)
+    for node in nodes.values():
+        node.stop()
+    print("ok   three processes, a role each, tell of themselves", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--vigie", required=True)
     vigie = parser.parse_args().vigie
     with scratch() as directory, Broker() as broker:
         check_twins(vigie, directory, broker.bootstrap)
+        check_parted_roles(vigie, os.path.join(directory, "parted"), broker.bootstrap)
         made = os.path.join(directory, "made.ndjson")
         subprocess.run([vigie, "generate", "--seed", "5", "--rate", "0.25", "--duration", "60h",
                         "--out", made], check=True)

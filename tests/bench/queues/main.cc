@@ -141,16 +141,17 @@ int run(const Options& options) {
     const AuthorSetReader authors(**store, 1);
     const FirstSeenReader first_seen(**store);
     prometheus::Registry registry;
-    ApiParts parts{.queues = **queues,
+    ViewParts view{.queues = **queues,
                    .social = feed,
                    .community = feed,
                    .alerts = feed,
                    .counters = counters,
                    .author_sets = authors,
                    .first_seen = first_seen,
-                   .registry = registry};
-    parts.as_of = [] { return *parse_time("2026-06-01T12:00:00Z"); };
-    parts.tagged = [&](std::string_view key) { return stored_tagged(**store, key); };
+                   .as_of = [] { return *parse_time("2026-06-01T12:00:00Z"); },
+                   .tagged = [&](std::string_view key) { return stored_tagged(**store, key); },
+                   .firing = {}};
+    const ApiParts parts{.view = std::move(view), .registry = registry};
     const ApiOptions api;
     std::mutex backtest;
     IdempotencyMemory idempotency(1, 1);

@@ -140,19 +140,24 @@ class ApiTest : public testing::Test {
 
   void write(StoreBatch& batch) const { ASSERT_TRUE(store_->write(batch, Durability::Buffered)); }
 
+  ViewParts view() {
+    return ViewParts{.queues = *queues_,
+                     .social = social_,
+                     .community = community_,
+                     .alerts = alerts_,
+                     .counters = *counters_,
+                     .author_sets = *author_sets_,
+                     .first_seen = *first_seen_,
+                     .as_of = [this] { return now_; },
+                     .tagged = [this](std::string_view key) { return tagged(key); },
+                     .firing = [this] { return firing_; }};
+  }
+
   ApiParts parts() {
-    return ApiParts{.queues = *queues_,
-                    .social = social_,
-                    .community = community_,
-                    .alerts = alerts_,
-                    .counters = *counters_,
-                    .author_sets = *author_sets_,
-                    .first_seen = *first_seen_,
+    return ApiParts{.view = view(),
                     .registry = registry_,
                     .clock = [this] { return now_; },
                     .author_key = [this](auto network, auto id) { return keys_.of(network, id); },
-                    .as_of = [this] { return now_; },
-                    .tagged = [this](std::string_view key) { return tagged(key); },
                     .read = read_,
                     .accept = accept_,
                     .act = act_,
@@ -164,12 +169,13 @@ class ApiTest : public testing::Test {
                         [this] {
                           const std::lock_guard lock(mutex_);
                           return readiness_;
-                        },
-                    .firing = [this] { return firing_; }};
+                        }};
   }
 
-  void start() {
-    Result<std::unique_ptr<ApiServer>> started = ApiServer::start(options_, parts());
+  void start() { start(parts()); }
+
+  void start(ApiParts parts) {
+    Result<std::unique_ptr<ApiServer>> started = ApiServer::start(options_, std::move(parts));
     ASSERT_TRUE(started) << started.error().message;
     server_ = std::move(*started);
   }

@@ -43,17 +43,19 @@ class ClaimRace : public ApiTest {
   }
   void serve() {
     ApiParts all = parts();
-    ApiParts mine{.queues = view_->queues(),
-                  .social = all.social,
-                  .community = all.community,
-                  .alerts = all.alerts,
-                  .counters = all.counters,
-                  .author_sets = all.author_sets,
-                  .first_seen = all.first_seen,
+    const ViewParts other = view();
+    ApiParts mine{.view = ViewParts{.queues = view_->queues(),
+                                    .social = other.social,
+                                    .community = other.community,
+                                    .alerts = other.alerts,
+                                    .counters = other.counters,
+                                    .author_sets = other.author_sets,
+                                    .first_seen = other.first_seen,
+                                    .as_of = other.as_of,
+                                    .tagged = other.tagged,
+                                    .firing = other.firing},
                   .registry = all.registry,
                   .clock = all.clock,
-                  .as_of = all.as_of,
-                  .tagged = all.tagged,
                   .act = act_,
                   .readiness = all.readiness};
     auto started = ApiServer::start(options_, std::move(mine));

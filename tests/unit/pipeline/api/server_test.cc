@@ -410,6 +410,34 @@ TEST_F(ApiTest, EveryRouteAnswers) {
   }
 }
 
+TEST_F(ApiTest, ANodeWithoutAViewAnswersForItselfAlone) {
+  ApiParts own = parts();
+  own.view.reset();
+  own.act = nullptr;
+  start(std::move(own));
+
+  for (const char* target : {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json",
+                             "/api/v1/formulas", "/api/v1/rules"}) {
+    EXPECT_EQ(get(target).status, 200) << target;
+  }
+  std::size_t refused = 0;
+  for (const RouteEntry& route : all_routes()) {
+    if (route.from == From::Node) continue;
+    std::string target(route.pattern);
+    for (const auto& [name, value] :
+         {std::pair{"{queue}", "social"}, std::pair{"{id}", "x"}, std::pair{"{network}", "x"},
+          std::pair{"{action}", "claim"}}) {
+      const std::size_t at = target.find(name);
+      if (at != target.npos) target.replace(at, std::string_view(name).size(), value);
+    }
+    const Answer answer = ask(route.method, target);
+    EXPECT_EQ(answer.status, 404) << target;
+    EXPECT_THAT(answer.body, HasSubstr("without the role view")) << target;
+    ++refused;
+  }
+  EXPECT_GT(refused, 15U);
+}
+
 TEST_F(ApiTest, StopsWithConnectionsOpen) {
   start();
   RawClient idle(server_->port());

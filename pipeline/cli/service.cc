@@ -20,6 +20,7 @@
 #include "pipeline/cli/operations.h"
 #include "pipeline/cli/placed_connectors.h"
 #include "pipeline/cli/worker_threads.h"
+#include "pipeline/core/log_limit.h"
 #include "pipeline/log/embedded_log.h"
 #include "pipeline/log/kafka_log.h"
 #include "pipeline/run/action_desk.h"
@@ -36,9 +37,8 @@
 namespace vigie {
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-using std::chrono::minutes;
-using std::chrono::seconds;
 
 constexpr milliseconds kStationWait{100};
 constexpr milliseconds kRestartPause{1000};
@@ -216,6 +216,7 @@ std::unique_ptr<WorkerThreads> Service::Impl::make_workers() {
 // A station that `open` makes: it returns one, and is asked again after the log has failed.
 template <class Open>
 void Service::Impl::keep_stepping(std::string_view station, Open open) {
+  LogLimit limit;
   while (!stopping) {
     auto made = open();
     Result<void> ended;
@@ -229,12 +230,16 @@ void Service::Impl::keep_stepping(std::string_view station, Open open) {
     }
     if (stopping) return;
     if (embedded || ended.error().code != Code::Unavailable) return give_up(ended.error());
-    spdlog::warn("{} error=\"{}\" action=restart", station, ended.error().message);
+    const std::string& why = ended.error().message;
+    if (const auto times = limit.times(why, SteadyClock::now())) {
+      spdlog::warn("{} error=\"{}\" times={} action=restart", station, why, times);
+    }
     sleep(kRestartPause);
   }
 }
 
 void Service::Impl::run_view() {
+  LogLimit limit;
   while (!stopping) {
     auto stepped = view->step(kStationWait);
     view_horizon = view->as_of().time_since_epoch().count();
@@ -242,19 +247,28 @@ void Service::Impl::run_view() {
     if (!roles.worker) horizon = view_horizon.load();
     if (stepped) continue;
     if (embedded || stepped.error().code != Code::Unavailable) return give_up(stepped.error());
-    spdlog::warn("view error=\"{}\" action=retry", stepped.error().message);
+    const std::string& why = stepped.error().message;
+    if (const auto times = limit.times(why, SteadyClock::now())) {
+      spdlog::warn("view error=\"{}\" times={} action=retry", why, times);
+    }
     sleep(kRestartPause);
   }
 }
 
 void Service::Impl::run_erasures() {
+  LogLimit limit;
   while (!stopping) {
     auto stepped = erasures->step();
-    // What is not done is tried again; the gauge tells of it.
-    if (!stepped && stepped.error().code != Code::Closed) {
-      spdlog::warn("erasures error=\"{}\" action=retry", stepped.error().message);
+    if (stepped || stepped.error().code == Code::Closed) {
+      std::this_thread::sleep_for(kStationWait);
+      continue;
     }
-    std::this_thread::sleep_for(kStationWait);
+    // What is not done is tried again; the gauge tells of it.
+    const std::string& why = stepped.error().message;
+    if (const auto times = limit.times(why, SteadyClock::now())) {
+      spdlog::warn("erasures error=\"{}\" times={} action=retry", why, times);
+    }
+    sleep(kRestartPause);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "pipeline/cli/service.h"
+#include "pipeline/core/log_limit.h"
 #include "pipeline/run/author_fold.h"
 
 namespace vigie {
@@ -77,6 +78,7 @@ Result<void> WorkerThreads::Impl::work(Slot& slot) {
 }
 
 void WorkerThreads::Impl::run(Slot& slot) {
+  LogLimit limit;
   while (!stopping) {
     // Out of its group, so that another node has what this one has no room for.
     while (!embedded && !stopping && parts.holds()) std::this_thread::sleep_for(kWait);
@@ -85,7 +87,10 @@ void WorkerThreads::Impl::run(Slot& slot) {
     slot.runs = false;
     if (ended || stopping) return;
     if (embedded || ended.error().code != Code::Unavailable) return parts.ended(ended.error());
-    spdlog::warn("worker error=\"{}\" action=restart", ended.error().message);
+    const std::string& why = ended.error().message;
+    if (const auto times = limit.times(why, std::chrono::steady_clock::now())) {
+      spdlog::warn("worker={} error=\"{}\" times={} action=restart", slot.number, why, times);
+    }
     for (auto left = kRestartPause; left > milliseconds{0} && !stopping; left -= kWait) {
       std::this_thread::sleep_for(kWait);
     }

@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "pipeline/core/log_limit.h"
 #include "pipeline/run/membership.h"
 
 namespace vigie {
@@ -30,6 +31,7 @@ struct Placement::Impl {
   SteadyClock::time_point answered{};
   SteadyClock::time_point ask_at{};
   std::optional<Error> denied;
+  LogLimit limit;
 
   Result<void> ask(milliseconds wait);
 };
@@ -66,7 +68,10 @@ Result<void> Placement::step(milliseconds wait) {
     self.denied = asked.error();
     return asked;
   }
-  spdlog::warn("placement of={} error=\"{}\" action=retry", self.thing, asked.error().message);
+  const std::string& why = asked.error().message;
+  if (const auto times = self.limit.times(why, SteadyClock::now())) {
+    spdlog::warn("placement of={} error=\"{}\" times={} action=retry", self.thing, why, times);
+  }
   self.ask_at = SteadyClock::now() + kAskAgain;
   return {};
 }

@@ -86,8 +86,10 @@ def check_parted_roles(vigie, directory, bootstrap):
     for role in ("worker", "view"):
         status, said = asked(nodes[role], "/api/v1/mentions", mention)
         assert status == 503, (role, status, said)
-    wait_until("the worker to commit it", lambda: nodes["worker"].metric("vigie_worker_mentions_total") == 1)
-    assert nodes["worker"].metric("vigie_kafka_transaction_seconds_count") > 0
+    # Beside the ticks that tell of time.
+    wait_until("the worker to count it",
+               lambda: 'vigie_worker_mentions_total{op="create"} 1\n' in nodes["worker"].get("/metrics"))
+    wait_until("its commit", lambda: nodes["worker"].metric("vigie_kafka_transaction_seconds_count") > 0)
     wait_until("the view to serve it", lambda: "webhook/1" in nodes["view"].get("/api/v1/queues/social/items"))
     for role in ("ingest", "worker"):
         status, said = asked(nodes[role], "/api/v1/queues/social/items")

@@ -422,7 +422,6 @@ TEST_F(ApiTest, ANodeWithoutAViewAnswersForItselfAlone) {
   }
   std::size_t refused = 0;
   for (const RouteEntry& route : all_routes()) {
-    if (route.from == From::Node) continue;
     std::string target(route.pattern);
     for (const auto& [name, value] :
          {std::pair{"{queue}", "social"}, std::pair{"{id}", "x"}, std::pair{"{network}", "x"},
@@ -431,6 +430,12 @@ TEST_F(ApiTest, ANodeWithoutAViewAnswersForItselfAlone) {
       if (at != target.npos) target.replace(at, std::string_view(name).size(), value);
     }
     const Answer answer = ask(route.method, target);
+    if (route.from == From::Node) {
+      // Whatever else it lacks here.
+      EXPECT_NE(answer.status, 0) << target;
+      EXPECT_THAT(answer.body, Not(HasSubstr("without the role view"))) << target;
+      continue;
+    }
     EXPECT_EQ(answer.status, 404) << target;
     EXPECT_THAT(answer.body, HasSubstr("without the role view")) << target;
     ++refused;
